@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { defineConfig } from 'vitest/config'
+import { needsAddon, packages, root } from './scripts/lib/workspace.mjs'
+
+const all = packages()
+const withTests = all.filter((item) => existsSync(join(item.dir, 'test')))
+
+export default defineConfig({
+  root,
+  resolve: {
+    // Tests run against sources: no package has to be built before another one's tests.
+    alias: all.map((item) => ({
+      find: new RegExp(`^${item.name}$`),
+      replacement: join(item.dir, 'src/index.ts'),
+    })),
+  },
+  test: {
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    reporters: ['default', ['./scripts/vitest/tally.mjs', { file: '.cache/tests.json' }]],
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**/*.ts', 'tools/*/src/**/*.ts', 'kernels/src/**/*.ts'],
+      reporter: ['text-summary', 'json-summary', 'html'],
+      reportOnFailure: true,
+      thresholds: { lines: 90 },
+    },
+    projects: [
+      ...withTests.map((item) => ({
+        extends: true as const,
+        test: {
+          name: item.name.replace('@deepgemm/', ''),
+          root: item.dir,
+          include: ['test/**/*.test.ts'],
+          globalSetup: needsAddon(item.name, all) ? ['../../scripts/vitest/build-addon.mjs'] : [],
+        },
+      })),
+      {
+        extends: true as const,
+        test: { name: 'house', root: join(root, 'scripts'), include: ['test/**/*.test.mjs'] },
+      },
+    ],
+  },
+})
