@@ -10,10 +10,10 @@ export default defineConfig({
   root,
   resolve: {
     // Tests run against sources: no package has to be built before another one's tests.
-    alias: all.map((item) => ({
-      find: new RegExp(`^${item.name}$`),
-      replacement: join(item.dir, 'src/index.ts'),
-    })),
+    alias: all.flatMap((item) => [
+      { find: new RegExp(`^${item.name}$`), replacement: join(item.dir, 'src/index.ts') },
+      { find: new RegExp(`^${item.name}/(\\w+)$`), replacement: join(item.dir, 'src/$1/index.ts') },
+    ]),
   },
   test: {
     maxWorkers: 2,

@@ -85,7 +85,12 @@ export function requireSameDevice(a: QuantizedTensor, b: QuantizedTensor): void 
   })
 }
 
-function requireMatchingK(form: GemmForm, a: QuantizedTensor, b: QuantizedTensor, ok: boolean): void {
+function requireMatchingK(
+  form: GemmForm,
+  a: QuantizedTensor,
+  b: QuantizedTensor,
+  ok: boolean,
+): void {
   if (ok) return
   throw new ShapeError(`${form} operands disagree in K`, {
     given: `A ${showShape(a.shape)} and B ${showShape(b.shape)}`,
@@ -99,7 +104,8 @@ function requireMatchingK(form: GemmForm, a: QuantizedTensor, b: QuantizedTensor
  * @throws {RecipeError}
  */
 export function requireGemmRecipes(form: GemmForm, a: Recipe, b: Recipe): void {
-  const show = (recipe: Recipe, stored: boolean): Recipe => (stored ? transposeRecipe(recipe) : recipe)
+  const show = (recipe: Recipe, stored: boolean): Recipe =>
+    stored ? transposeRecipe(recipe) : recipe
   const ta = form[0] === 'T'
   const tb = form[1] === 'N'
   if (a !== '1x128') {

@@ -1,8 +1,8 @@
 import { requireDType } from './dtype.js'
 import { OptionError } from './errors.js'
 import {
-  requireRecipe,
   type Recipe,
+  requireRecipe,
   SCALE_DTYPES,
   SCALE_ORIENTATIONS,
   type ScaleDType,
@@ -11,7 +11,7 @@ import {
   scaleShape,
 } from './recipe.js'
 import { requireSameShape } from './shape.js'
-import { Tensor } from './tensor.js'
+import type { Tensor } from './tensor.js'
 
 /** Strides, in elements of the scale tensor, of one step in the scale grid. */
 export type GridStrides = { readonly row: number; readonly col: number; readonly group: number }

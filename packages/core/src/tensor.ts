@@ -187,7 +187,8 @@ function gather(
       written += width
       return
     }
-    for (let i = 0; i < (shape[dim] as number); i++) visit(dim + 1, from + i * (strides[dim] as number))
+    for (let i = 0; i < (shape[dim] as number); i++)
+      visit(dim + 1, from + i * (strides[dim] as number))
   }
   visit(0, 0)
   return out

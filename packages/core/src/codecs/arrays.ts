@@ -16,7 +16,7 @@ type NumberArray =
   | Int32Array
 
 type NumberArrayConstructor = {
-  new (length: number): NumberArray
+  new (length: number): NumberArray & { buffer: ArrayBuffer }
   new (buffer: ArrayBufferLike, byteOffset: number, length: number): NumberArray
 }
 
@@ -50,9 +50,10 @@ export function decodeTable(dtype: DType): Float32Array {
  *
  * @throws {DTypeError} for 64-bit integers, which JavaScript numbers cannot hold.
  */
-export function encodeArray(dtype: DType, values: ArrayLike<number>): Uint8Array {
+export function encodeArray(dtype: DType, values: ArrayLike<number>): Uint8Array<ArrayBuffer> {
   const codec = CODECS[dtype]
-  const Native = codec === undefined ? NATIVE[dtype] : dtypeBytes(dtype) === 1 ? Uint8Array : Uint16Array
+  const Native =
+    codec === undefined ? NATIVE[dtype] : dtypeBytes(dtype) === 1 ? Uint8Array : Uint16Array
   if (Native === undefined) throw unsupported(dtype)
   const out = new Native(values.length)
   for (let i = 0; i < values.length; i++) {

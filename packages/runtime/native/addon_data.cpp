@@ -1,0 +1,52 @@
+#include "addon_data.h"
+
+#include "stream.h"
+
+namespace deepgemm {
+
+AddonData::AddonData(Napi::Env env) {
+  auto callback = Napi::Function::New(
+      env, [](const Napi::CallbackInfo& info) { AddonData::of(info.Env()).settle(info.Env()); });
+  wake_ = Napi::ThreadSafeFunction::New(env, callback, "deepgemm completions", 0, 1);
+  wake_.Unref(env);
+  graveyard_ = std::make_shared<Graveyard>([this] { wake(); });
+  // Runs before the thread-safe function closes: hooks run in the reverse order of their making.
+  env.AddCleanupHook([](AddonData* self) { self->stop_all(); }, this);
+}
+
+AddonData::~AddonData() { stop_all(); }
+
+void AddonData::track(std::shared_ptr<StreamCore> core) {
+  sweep();
+  cores_.push_back(std::move(core));
+}
+
+void AddonData::add_waiting(Stream* stream, Napi::Env env) {
+  if (waiting_.empty()) wake_.Ref(env);
+  waiting_.insert(stream);
+}
+
+void AddonData::wake() { wake_.NonBlockingCall(); }
+
+void AddonData::settle(Napi::Env env) {
+  graveyard_->empty();
+  const std::vector<Stream*> streams(waiting_.begin(), waiting_.end());
+  for (Stream* stream : streams) {
+    if (stream->settle(env)) waiting_.erase(stream);
+  }
+  if (!streams.empty() && waiting_.empty()) wake_.Unref(env);
+}
+
+void AddonData::sweep() {
+  std::erase_if(cores_, [](const auto& core) { return core->finished(); });
+}
+
+void AddonData::stop_all() {
+  if (stopped_) return;
+  stopped_ = true;
+  for (auto& core : cores_) core->stop();
+  cores_.clear();
+  graveyard_->close();
+}
+
+}  // namespace deepgemm

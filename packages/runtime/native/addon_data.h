@@ -1,0 +1,51 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "graveyard.h"
+#include "stream_core.h"
+
+namespace deepgemm {
+
+class Stream;
+
+// What one JavaScript environment (the main thread or a worker) holds of this addon.
+class AddonData {
+ public:
+  explicit AddonData(Napi::Env env);
+  ~AddonData();
+
+  static AddonData& of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
+
+  Napi::FunctionReference buffer_constructor;
+  Napi::FunctionReference event_constructor;
+
+  // Streams whose threads must be joined before the environment goes away.
+  void track(std::shared_ptr<StreamCore> core);
+
+  // Streams with promises to settle keep the event loop alive.
+  void add_waiting(Stream* stream, Napi::Env env);
+
+  // Callable from any thread: settles promises of finished work on the JavaScript thread.
+  void wake();
+
+  // Shared, because the last holder of borrowed memory may outlive the environment.
+  const std::shared_ptr<Graveyard>& graveyard() const { return graveyard_; }
+
+ private:
+  void settle(Napi::Env env);
+  void sweep();
+  void stop_all();
+
+  Napi::ThreadSafeFunction wake_;
+  std::set<Stream*> waiting_;
+  std::vector<std::shared_ptr<StreamCore>> cores_;
+  std::shared_ptr<Graveyard> graveyard_;
+  bool stopped_ = false;
+};
+
+}  // namespace deepgemm

@@ -1,0 +1,189 @@
+#include <span>
+#include <string>
+#include <vector>
+
+#include "deepgemm/cpu/gemm.hpp"
+#include "deepgemm/cpu/grouped.hpp"
+#include "op_call.h"
+#include "ops.h"
+
+namespace deepgemm {
+namespace {
+
+using Indices = std::span<const int32_t>;
+
+cpu::Operand read_operand(OpCall& call) {
+  cpu::Operand operand;
+  operand.values = call.pointer<const uint8_t>();
+  operand.row_stride = call.i64();
+  operand.scales = call.pointer<const float>();
+  operand.scale_row_stride = call.i64();
+  operand.scale_k_stride = call.i64();
+  operand.scale_block_rows = call.i32();
+  return operand;
+}
+
+template <typename Layout>
+void read_output(OpCall& call, Layout& layout) {
+  layout.d = call.pointer<void>();
+  layout.d_row_stride = call.i64();
+  layout.out = call.choice<cpu::OutType>();
+  layout.accumulate = call.flag();
+}
+
+cpu::GroupedWeights read_weights(OpCall& call) {
+  cpu::GroupedWeights weights;
+  weights.first = read_operand(call);
+  weights.group_stride = call.i64();
+  weights.group_scale_stride = call.i64();
+  weights.groups = call.i64();
+  return weights;
+}
+
+Indices read_indices(OpCall& call) {
+  const int32_t* data = call.pointer<const int32_t>();
+  return {data, static_cast<size_t>(call.i64())};
+}
+
+// Checked and used from a private copy: JavaScript may write to shared memory in between.
+std::vector<int32_t> snapshot(Indices indices) { return {indices.begin(), indices.end()}; }
+
+JobError bad_index(const char* what, int64_t at, Indices indices, std::string allowed) {
+  return {"ERR_GROUP", std::string(what) + "[" + std::to_string(at) + "] is out of range",
+          std::to_string(indices[static_cast<size_t>(at)]), std::move(allowed)};
+}
+
+// gemm: m, n, k, A, B, D, batch count, then the batch strides of A, its scales, B, its scales, D.
+void gemm(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  cpu::GemmTask first;
+  first.m = call.i64();
+  first.n = call.i64();
+  first.k = call.i64();
+  first.a = read_operand(call);
+  first.b = read_operand(call);
+  read_output(call, first);
+  const int64_t batch = call.i64();
+  const int64_t a_stride = call.i64(), a_scale_stride = call.i64();
+  const int64_t b_stride = call.i64(), b_scale_stride = call.i64();
+  const int64_t d_bytes = call.i64() * (first.out == cpu::OutType::f32 ? 4 : 2);
+  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) {
+    std::vector<cpu::GemmTask> tasks(static_cast<size_t>(batch), first);
+    for (int64_t i = 0; i < batch; i++) {
+      cpu::GemmTask& task = tasks[static_cast<size_t>(i)];
+      task.a.values += i * a_stride;
+      task.a.scales += i * a_scale_stride;
+      task.b.values += i * b_stride;
+      task.b.scales += i * b_scale_stride;
+      task.d = static_cast<uint8_t*>(task.d) + i * d_bytes;
+    }
+    cpu::gemm(pool, isa, tasks);
+  });
+}
+
+cpu::GroupedRows read_rows(OpCall& call) {
+  cpu::GroupedRows layout;
+  layout.rows = call.i64();
+  layout.n = call.i64();
+  layout.k = call.i64();
+  layout.a = read_operand(call);
+  layout.b = read_weights(call);
+  read_output(call, layout);
+  return layout;
+}
+
+// gemmContiguous: rows, n, k, A, weights, D, groupIndex.
+void gemm_contiguous(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const cpu::GroupedRows layout = read_rows(call);
+  const Indices shared_index = read_indices(call);
+  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+    const std::vector<int32_t> index = snapshot(shared_index);
+    const int64_t bad = cpu::first_bad_group_index(index, layout.b.groups);
+    if (bad >= 0) {
+      return bad_index("groupIndex", bad, index,
+                       "-1 for padding or a group below " + std::to_string(layout.b.groups));
+    }
+    cpu::gemm(pool, isa, cpu::contiguous_tasks(layout, index));
+    return std::nullopt;
+  });
+}
+
+// gemmPacked: rows, n, k, A, weights, D, groupOffsets.
+void gemm_packed(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const cpu::GroupedRows layout = read_rows(call);
+  const Indices shared_offsets = read_indices(call);
+  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+    const std::vector<int32_t> offsets = snapshot(shared_offsets);
+    const int64_t bad = cpu::first_bad_offset(offsets, layout.rows);
+    if (bad >= 0) {
+      return bad_index("groupOffsets", bad, offsets,
+                       "offsets that start at 0 or more, never decrease and end at or before row " +
+                           std::to_string(layout.rows));
+    }
+    cpu::gemm(pool, isa, cpu::packed_tasks(layout, offsets));
+    return std::nullopt;
+  });
+}
+
+// gemmMasked: max rows, n, k, A and its group strides, weights, D and its group stride, groupSizes.
+void gemm_masked(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  cpu::MaskedRows layout;
+  layout.max_rows = call.i64();
+  layout.n = call.i64();
+  layout.k = call.i64();
+  layout.a = read_operand(call);
+  layout.a_group_stride = call.i64();
+  layout.a_group_scale_stride = call.i64();
+  layout.b = read_weights(call);
+  read_output(call, layout);
+  layout.d_group_stride = call.i64();
+  const Indices shared_sizes = read_indices(call);
+  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+    const std::vector<int32_t> sizes = snapshot(shared_sizes);
+    const int64_t bad = cpu::first_bad_masked_size(sizes, layout.max_rows);
+    if (bad >= 0) {
+      return bad_index("groupSizes", bad, sizes, "0 to " + std::to_string(layout.max_rows));
+    }
+    cpu::gemm(pool, isa, cpu::masked_tasks(layout, sizes));
+    return std::nullopt;
+  });
+}
+
+// gemmKGrouped: m, n, total k, A, B, D and its group stride, groupSizes.
+void gemm_k_grouped(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  cpu::GroupedK layout;
+  layout.m = call.i64();
+  layout.n = call.i64();
+  layout.total_k = call.i64();
+  layout.a = read_operand(call);
+  layout.b = read_operand(call);
+  read_output(call, layout);
+  layout.d_group_stride = call.i64();
+  const Indices shared_sizes = read_indices(call);
+  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+    const std::vector<int32_t> sizes = snapshot(shared_sizes);
+    const int64_t bad = cpu::first_bad_k_size(sizes, layout.total_k);
+    if (bad >= 0) {
+      return bad_index("groupSizes", bad, sizes,
+                       "sizes of 0 or more that add up to at most " + std::to_string(layout.total_k));
+    }
+    cpu::gemm(pool, isa, cpu::k_grouped_tasks(layout, sizes));
+    return std::nullopt;
+  });
+}
+
+}  // namespace
+
+void define_gemm_ops(Napi::Env env, Napi::Object exports) {
+  exports.Set("gemm", Napi::Function::New<gemm>(env));
+  exports.Set("gemmContiguous", Napi::Function::New<gemm_contiguous>(env));
+  exports.Set("gemmPacked", Napi::Function::New<gemm_packed>(env));
+  exports.Set("gemmMasked", Napi::Function::New<gemm_masked>(env));
+  exports.Set("gemmKGrouped", Napi::Function::New<gemm_k_grouped>(env));
+}
+
+}  // namespace deepgemm

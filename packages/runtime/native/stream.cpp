@@ -1,0 +1,84 @@
+#include "stream.h"
+
+#include "addon_data.h"
+#include "event.h"
+
+namespace deepgemm {
+namespace {
+
+Napi::Value error_value(Napi::Env env, const JobError& error) {
+  Napi::Object value = Napi::Error::New(env, error.subject).Value();
+  value.Set("code", error.code);
+  value.Set("given", error.given);
+  value.Set("allowed", error.allowed);
+  return value;
+}
+
+}  // namespace
+
+void Stream::define(Napi::Env env, Napi::Object exports) {
+  exports.Set("Stream", DefineClass(env, "Stream",
+                                    {InstanceMethod<&Stream::synchronize>("synchronize"),
+                                     InstanceMethod<&Stream::record>("record"),
+                                     InstanceMethod<&Stream::wait>("wait"),
+                                     InstanceMethod<&Stream::close>("close")}));
+}
+
+Stream::Stream(const Napi::CallbackInfo& info)
+    : ObjectWrap(info), core_(std::make_shared<StreamCore>()) {
+  AddonData::of(info.Env()).track(core_);
+}
+
+Stream::~Stream() { core_->close(); }
+
+// synchronize(event?): a promise for the work before the event, or for all of the stream's.
+Napi::Value Stream::synchronize(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const uint64_t ticket = info[0].IsObject() ? Event::Unwrap(info[0].As<Napi::Object>())->ticket()
+                                             : core_->submitted();
+  Napi::Promise::Deferred deferred(env);
+  AddonData* data = &AddonData::of(env);
+  waiters_.push_back({ticket, deferred});
+  if (waiters_.size() == 1) Ref();  // Not collected while a promise waits.
+  data->add_waiting(this, env);
+  if (!core_->notify_when(ticket, [data] { data->wake(); })) data->wake();
+  return deferred.Promise();
+}
+
+bool Stream::settle(Napi::Env env) {
+  const uint64_t completed = core_->completed();
+  std::vector<Waiter> settled;
+  std::erase_if(waiters_, [&](const Waiter& waiter) {
+    if (waiter.ticket > completed) return false;
+    settled.push_back(waiter);
+    return true;
+  });
+  if (settled.empty()) return waiters_.empty();
+  if (std::optional<JobError> error = core_->take_error()) {
+    for (Waiter& waiter : settled) waiter.deferred.Reject(error_value(env, *error));
+  } else {
+    for (Waiter& waiter : settled) waiter.deferred.Resolve(env.Undefined());
+  }
+  if (!waiters_.empty()) return false;
+  Unref();
+  return true;
+}
+
+Napi::Value Stream::record(const Napi::CallbackInfo& info) {
+  return Event::make(info.Env(), core_, core_->submitted());
+}
+
+// wait(event): later work of this stream starts after the event. Tickets only point backwards,
+// so two streams cannot wait for one another.
+void Stream::wait(const Napi::CallbackInfo& info) {
+  Event* event = Event::Unwrap(info[0].As<Napi::Object>());
+  if (event->core() == core_) return;
+  core_->enqueue([core = event->core(), ticket = event->ticket()] {
+    core->wait(ticket);
+    return std::optional<JobError>();
+  });
+}
+
+void Stream::close(const Napi::CallbackInfo&) { core_->close(); }
+
+}  // namespace deepgemm

@@ -1,0 +1,120 @@
+import {
+  type DeviceRef,
+  DisposedError,
+  NativeError,
+  ShapeError,
+  type Storage,
+} from '@deepgemm/core'
+import { unwatch, watchForLeak } from '../leak-warning.js'
+import type { Ledger } from '../ledger.js'
+import type { NativeBuffer } from '../native/addon.js'
+import { loadAddon } from '../native/load.js'
+import type { CpuStream } from './stream.js'
+
+type Owner = { readonly device: DeviceRef; readonly ledger: Ledger }
+
+/**
+ * Host memory with an owner. Work that is enqueued on it keeps the memory itself alive: disposing
+ * a buffer that a GEMM still reads is safe and frees the memory when that GEMM ends.
+ */
+export class CpuBuffer implements Storage {
+  readonly device: DeviceRef
+  readonly byteLength: number
+  readonly label: string
+  readonly native: NativeBuffer
+  readonly #ledger: Ledger
+  readonly #entry: number
+  /** Streams with enqueued work on this buffer. */
+  readonly #users = new Set<CpuStream>()
+  #disposed = false
+
+  private constructor(owner: Owner, native: NativeBuffer, byteLength: number, label: string) {
+    this.device = owner.device
+    this.byteLength = byteLength
+    this.label = label
+    this.native = native
+    this.#ledger = owner.ledger
+    this.#entry = owner.ledger.add({ label, bytes: byteLength })
+    watchForLeak(this, { ledger: owner.ledger, id: this.#entry, label, bytes: byteLength })
+  }
+
+  /** Zeroed memory. @throws {NativeError} when there is not enough. */
+  static allocate(owner: Owner, byteLength: number, label: string): CpuBuffer {
+    try {
+      const native = new (loadAddon().Buffer)(byteLength)
+      return new CpuBuffer(owner, native, byteLength, label)
+    } catch (cause) {
+      throw new NativeError(`No memory for ${label}`, {
+        given: `${byteLength} bytes, with ${owner.ledger.report().liveBytes} live on ${owner.device.id}`,
+        remedy: 'Dispose tensors that are no longer needed; device.memory() lists them.',
+        code: 'ERR_OUT_OF_MEMORY',
+        cause,
+      })
+    }
+  }
+
+  /** The caller's memory, without a copy. */
+  static borrow(owner: Owner, view: ArrayBufferView<ArrayBuffer>, label: string): CpuBuffer {
+    const native = new (loadAddon().Buffer)(view.buffer, view.byteOffset, view.byteLength)
+    return new CpuBuffer(owner, native, view.byteLength, label)
+  }
+
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
+  /** The memory itself. Enqueued work may still be writing to it: synchronize its stream first. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    this.#requireLive()
+    return new Uint8Array(this.native.view())
+  }
+
+  async read(byteOffset: number, byteLength: number): Promise<Uint8Array> {
+    this.#requireRange(byteOffset, byteLength)
+    await this.#settle()
+    return this.bytes().slice(byteOffset, byteOffset + byteLength)
+  }
+
+  async write(byteOffset: number, bytes: Uint8Array): Promise<void> {
+    this.#requireRange(byteOffset, bytes.byteLength)
+    await this.#settle()
+    this.bytes().set(bytes, byteOffset)
+  }
+
+  /** Notes that `stream` has work on this buffer. */
+  usedBy(stream: CpuStream): void {
+    this.#users.add(stream)
+  }
+
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#users.clear()
+    this.#ledger.remove(this.#entry)
+    unwatch(this)
+    this.native.dispose()
+  }
+
+  /** Waits for the streams that had work on this buffer when it was called. */
+  async #settle(): Promise<void> {
+    const users = [...this.#users]
+    this.#users.clear()
+    for (const stream of users) await stream.synchronize()
+  }
+
+  #requireRange(byteOffset: number, byteLength: number): void {
+    this.#requireLive()
+    if (byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= this.byteLength) return
+    throw new ShapeError(`Buffer ${this.label} is shorter than the range`, {
+      given: `bytes ${byteOffset} to ${byteOffset + byteLength}`,
+      allowed: `0 to ${this.byteLength}`,
+    })
+  }
+
+  #requireLive(): void {
+    if (!this.#disposed) return
+    throw new DisposedError(`Buffer ${this.label} was disposed`, {
+      remedy: 'Dispose buffers only after their last use.',
+    })
+  }
+}

@@ -1,0 +1,117 @@
+import {
+  type DeviceRef,
+  DisposedError,
+  type DType,
+  dtypeBytes,
+  elementCount,
+  requireShape,
+  Tensor,
+} from '@deepgemm/core'
+import type { Device, TensorSpec } from '../device.js'
+import { type HostArray, hostBytes, storedBytes } from '../host-array.js'
+import { Ledger, type MemoryReport } from '../ledger.js'
+import type { NativeCpuDevice } from '../native/addon.js'
+import { loadAddon } from '../native/load.js'
+import { CpuBuffer } from './buffer.js'
+import type { CpuSettings } from './settings.js'
+import { CpuStream } from './stream.js'
+
+let opened = 0
+
+/** The processor: vectorised kernels on a thread pool of this device's own. */
+export class CpuDevice implements Device {
+  readonly kind = 'cpu' as const
+  readonly id: string
+  readonly name: string
+  readonly architecture: string
+  readonly parallelism: number
+  readonly native: NativeCpuDevice
+  readonly #ledger = new Ledger()
+  readonly #streams = new Set<CpuStream>()
+  #defaultStream: CpuStream | undefined
+  #disposed = false
+
+  constructor(settings: CpuSettings) {
+    this.id = `cpu:${opened++}`
+    this.name = settings.name
+    this.architecture = settings.isa
+    this.parallelism = settings.threads
+    this.native = new (loadAddon().CpuDevice)(settings.threads, settings.isa)
+  }
+
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
+  get defaultStream(): CpuStream {
+    this.#defaultStream ??= this.createStream('default')
+    return this.#defaultStream
+  }
+
+  createStream(label?: string): CpuStream {
+    this.#requireLive()
+    const stream = new CpuStream(this as DeviceRef, label ?? `stream ${this.#streams.size}`)
+    for (const old of this.#streams) if (old.disposed) this.#streams.delete(old)
+    this.#streams.add(stream)
+    return stream
+  }
+
+  zeros<D extends DType>(spec: TensorSpec<D>): Tensor<D> {
+    this.#requireLive()
+    const shape = requireShape(labelOf(spec), spec.shape)
+    const bytes = elementCount(shape) * dtypeBytes(spec.dtype)
+    return new Tensor(CpuBuffer.allocate(this.#owner(), bytes, labelOf(spec)), spec)
+  }
+
+  tensor<D extends DType>(data: HostArray, spec: TensorSpec<D>): Tensor<D> {
+    const bytes = hostBytes(data, spec)
+    const tensor = this.zeros(spec)
+    ;(tensor.storage as CpuBuffer).bytes().set(bytes)
+    return tensor
+  }
+
+  wrap<D extends DType>(data: HostArray, spec: TensorSpec<D>): Tensor<D> {
+    this.#requireLive()
+    requireShape(labelOf(spec), spec.shape)
+    const bytes = storedBytes(data, spec)
+    return new Tensor(CpuBuffer.borrow(this.#owner(), bytes, labelOf(spec)), spec)
+  }
+
+  memory(): MemoryReport {
+    return this.#ledger.report()
+  }
+
+  async synchronize(): Promise<void> {
+    this.#requireLive()
+    for (const stream of this.#streams) if (!stream.disposed) await stream.synchronize()
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return
+    try {
+      await this.synchronize()
+    } finally {
+      this.#disposed = true
+      for (const stream of this.#streams) stream.dispose()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  #owner(): { device: DeviceRef; ledger: Ledger } {
+    return { device: this as DeviceRef, ledger: this.#ledger }
+  }
+
+  #requireLive(): void {
+    if (!this.#disposed) return
+    throw new DisposedError(`Device ${this.id} was disposed`, {
+      remedy: 'Open a device with Device.open() and keep it open while it is used.',
+    })
+  }
+}
+
+function labelOf(spec: TensorSpec): string {
+  return spec.label ?? `${spec.dtype} tensor`
+}

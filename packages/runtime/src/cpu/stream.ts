@@ -1,0 +1,107 @@
+import {
+  DeepGemmError,
+  type DeviceRef,
+  DisposedError,
+  GroupError,
+  NativeError,
+  RecipeError,
+} from '@deepgemm/core'
+import type { NativeEvent, NativeStream } from '../native/addon.js'
+import { loadAddon } from '../native/load.js'
+import type { DeviceEvent, Stream } from '../stream.js'
+
+/** An in-order queue with a thread of its own; kernels it runs share the device's pool. */
+export class CpuStream implements Stream {
+  readonly device: DeviceRef
+  readonly label: string
+  readonly native: NativeStream
+  #disposed = false
+
+  constructor(device: DeviceRef, label: string) {
+    this.device = device
+    this.label = label
+    this.native = new (loadAddon().Stream)()
+  }
+
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
+  async synchronize(): Promise<void> {
+    this.requireLive()
+    await settled(this.native.synchronize())
+  }
+
+  record(): DeviceEvent {
+    this.requireLive()
+    return new CpuEvent(this, this.native.record())
+  }
+
+  wait(event: DeviceEvent): void {
+    this.requireLive()
+    if (!(event instanceof CpuEvent)) throw foreignEvent(this)
+    this.native.wait(event.native)
+  }
+
+  /** Enqueued work still finishes; nothing more can be enqueued. Idempotent. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.native.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** @throws {DisposedError} */
+  requireLive(): void {
+    if (!this.#disposed) return
+    throw new DisposedError(`Stream ${this.label} was disposed`, {
+      remedy: 'Use a live stream, such as device.defaultStream.',
+    })
+  }
+}
+
+class CpuEvent implements DeviceEvent {
+  readonly #stream: CpuStream
+  readonly native: NativeEvent
+
+  constructor(stream: CpuStream, native: NativeEvent) {
+    this.#stream = stream
+    this.native = native
+  }
+
+  get done(): boolean {
+    return this.native.done
+  }
+
+  async synchronize(): Promise<void> {
+    await settled(this.#stream.native.synchronize(this.native))
+  }
+}
+
+function foreignEvent(stream: CpuStream): DeepGemmError {
+  return new DeepGemmError(`Stream ${stream.label} cannot wait for this event`, {
+    given: 'an event of another device',
+    allowed: `an event recorded on ${stream.device.id}`,
+  })
+}
+
+type JobFailure = { message: string; code?: string; given?: string; allowed?: string }
+
+const ERRORS = { ERR_GROUP: GroupError, ERR_RECIPE: RecipeError }
+
+/** Turns what a job reported into a typed error. */
+async function settled(work: Promise<void>): Promise<void> {
+  try {
+    await work
+  } catch (cause) {
+    const { message, code, given, allowed } = cause as JobFailure
+    const Class = ERRORS[code as keyof typeof ERRORS] ?? NativeError
+    throw new Class(message, {
+      ...(given === undefined ? {} : { given }),
+      ...(allowed === undefined ? {} : { allowed }),
+    })
+  }
+}

@@ -1,0 +1,7 @@
+export type { CpuOptions } from './cpu/settings.js'
+export type { TensorSpec } from './device.js'
+export type { HostArray } from './host-array.js'
+export type { MemoryHolder, MemoryReport } from './ledger.js'
+export { Device, type DeviceInfo, type OpenOptions } from './open.js'
+export { resolveStream } from './resolve-stream.js'
+export type { DeviceEvent, Stream } from './stream.js'
