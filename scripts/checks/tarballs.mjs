@@ -27,7 +27,12 @@ export function installLine(text) {
   return []
 }
 
-async function lint(name, tarball) {
+/**
+ * @param {string} name
+ * @param {string} tarball
+ * @returns {Promise<string[]>} problems
+ */
+export async function lint(name, tarball) {
   const problems = []
   const publint = await run('publint', ['run', tarball, '--strict'])
   if (publint.code !== 0) problems.push(`publint ${name}\n${publint.output}`)
@@ -37,9 +42,14 @@ async function lint(name, tarball) {
   return problems
 }
 
-async function importAlone(name, project) {
+/**
+ * @param {string} name
+ * @param {TarballProject} project an empty one
+ * @returns {Promise<string[]>} problems
+ */
+export async function importAlone(name, project) {
   await project.install([name])
-  const expected = [...closure(name, packages())].sort().join(' ')
+  const expected = [...closure(name, project.packages)].sort().join(' ')
   const came = project.installed().join(' ')
   if (came !== expected) return [`${name} brought ${came}; expected ${expected}`]
   const script =

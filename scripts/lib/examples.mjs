@@ -6,8 +6,6 @@ import { codeBlocks } from './markdown.mjs'
 import { run } from './run.mjs'
 import { packages, root } from './workspace.mjs'
 
-const work = join(root, '.cache', 'examples')
-
 const CONFIG = {
   compilerOptions: {
     target: 'es2022',
@@ -52,7 +50,7 @@ export function readmes() {
     .map((readme) => ({ readme, text: readFileSync(join(root, readme), 'utf8') }))
 }
 
-function layOut(examples) {
+function layOut(examples, work) {
   rmSync(work, { recursive: true, force: true })
   mkdirSync(join(work, 'src'), { recursive: true })
   for (const item of packages()) {
@@ -66,12 +64,14 @@ function layOut(examples) {
 }
 
 /**
- * Compiles every example against the built packages.
+ * Compiles the examples of READMEs against the built packages.
+ * @param {{ readme: string, text: string }[]} [texts]
+ * @param {string} [work] folder to compile in, emptied first
  * @returns {Promise<{ examples: Example[], errors: string }>}
  */
-export async function compileExamples() {
-  const examples = readmes().flatMap(({ readme, text }) => examplesOf(readme, text))
-  layOut(examples)
+export async function compileExamples(texts = readmes(), work = join(root, '.cache', 'examples')) {
+  const examples = texts.flatMap(({ readme, text }) => examplesOf(readme, text))
+  layOut(examples, work)
   if (examples.length === 0) return { examples: [], errors: '' }
   const { code, output } = await run('tsc', ['-p', work])
   return {

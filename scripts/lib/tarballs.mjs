@@ -29,13 +29,15 @@ export async function packAll() {
   )
 }
 
-/**
- * An empty project elsewhere, in which our packages resolve to the tarballs.
- * @param {Map<string, string>} tarballs
- */
+/** An empty project elsewhere, in which our packages resolve to the tarballs. */
 export class TarballProject {
-  constructor(tarballs) {
+  /**
+   * @param {Map<string, string>} tarballs
+   * @param {import('./workspace.mjs').Package[]} [all]
+   */
+  constructor(tarballs, all = packages()) {
     this.tarballs = tarballs
+    this.packages = all
     this.folder = mkdtempSync(join(tmpdir(), 'deepgemm-install-'))
   }
 
@@ -45,7 +47,7 @@ export class TarballProject {
    */
   async install(names) {
     const file = (name) => [name, `file:${this.tarballs.get(name)}`]
-    const needed = new Set(names.flatMap((name) => [...closure(name, packages())]))
+    const needed = new Set(names.flatMap((name) => [...closure(name, this.packages)]))
     const others = [...needed].filter((name) => !names.includes(name))
     const manifest = {
       type: 'module',
