@@ -1,0 +1,111 @@
+import {
+  denseProblem,
+  type GemmForm,
+  OptionError,
+  OUT_DTYPES,
+  type OutDType,
+  type QuantizedTensor,
+  requireKnownOptions,
+  requireOneOf,
+  type Tensor,
+} from '@deepgemm/core'
+import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
+import { enqueueGemm } from './backend.js'
+import { outputShape, requireOutput } from './output.js'
+
+export type GemmOptions = {
+  /** Written to instead of a new tensor: [M, N], or [G, M, N] for batches. */
+  readonly out?: Tensor
+  /** Dtype of a new output. Default `bf16`. */
+  readonly outDType?: OutDType
+  /** Adds the product to `out`, which must be given. Default false. */
+  readonly accumulate?: boolean
+  /** Default: the device's default stream. */
+  readonly stream?: Stream
+}
+
+const OPTIONS = ['out', 'outDType', 'accumulate', 'stream']
+
+/**
+ * D = A · Bᵀ with A [M, K] (1x128 scales) and B [N, K] (128x128 or 1x128 scales), row-major.
+ *
+ * Products accumulate in f32 over 128 of K, then the partial sum times both scales is added in f32
+ * (two-level accumulation). Batches are [G, M, K] and [G, N, K]. M, N and K may be any size, 0
+ * included. Resolves with D, [M, N] or [G, M, N], when it is ready.
+ *
+ * @throws {ShapeError | DTypeError | LayoutError | RecipeError | OptionError | DeviceError | DisposedError}
+ */
+export function fp8GemmNT(
+  a: QuantizedTensor,
+  b: QuantizedTensor,
+  options: GemmOptions = {},
+): Promise<Tensor> {
+  return gemm('NT', a, b, options)
+}
+
+/** D = A · B with A [M, K] (1x128) and B [K, N] (128x128 or 128x1); else as `fp8GemmNT`. */
+export function fp8GemmNN(
+  a: QuantizedTensor,
+  b: QuantizedTensor,
+  options: GemmOptions = {},
+): Promise<Tensor> {
+  return gemm('NN', a, b, options)
+}
+
+/** D = Aᵀ · Bᵀ with A [K, M] (128x1) and B [N, K] (128x128 or 1x128); else as `fp8GemmNT`. */
+export function fp8GemmTT(
+  a: QuantizedTensor,
+  b: QuantizedTensor,
+  options: GemmOptions = {},
+): Promise<Tensor> {
+  return gemm('TT', a, b, options)
+}
+
+/** D = Aᵀ · B with A [K, M] (128x1) and B [K, N] (128x128 or 128x1); else as `fp8GemmNT`. */
+export function fp8GemmTN(
+  a: QuantizedTensor,
+  b: QuantizedTensor,
+  options: GemmOptions = {},
+): Promise<Tensor> {
+  return gemm('TN', a, b, options)
+}
+
+async function gemm(
+  form: GemmForm,
+  a: QuantizedTensor,
+  b: QuantizedTensor,
+  options: GemmOptions,
+): Promise<Tensor> {
+  const accumulate = requireOptions(options)
+  const wanted = options.out?.dtype ?? options.outDType ?? 'bf16'
+  const out = requireOneOf('The output dtype', wanted, OUT_DTYPES)
+  const problem = denseProblem(form, a, b, { out, accumulate })
+  const stream = resolveStream(a.device, options.stream)
+  const device = a.device as Device
+  const batched = a.shape.length === 3
+  if (options.out !== undefined) requireOutput(options.out, device, problem, batched)
+  const d =
+    options.out ??
+    device.zeros({ dtype: out, shape: outputShape(problem, batched), label: 'product' })
+  enqueueGemm(stream, { form, problem, a, b, out: d })
+  await stream.synchronize()
+  return d
+}
+
+function requireOptions(options: GemmOptions): boolean {
+  requireKnownOptions('The GEMM', options, OPTIONS)
+  const { out, outDType, accumulate = false } = options
+  if (accumulate && out === undefined) {
+    throw new OptionError('The option accumulate has nothing to add to', {
+      given: 'accumulate without out',
+      remedy: 'Pass the tensor to add to as out.',
+    })
+  }
+  if (out !== undefined && outDType !== undefined && out.dtype !== outDType) {
+    throw new OptionError('The options out and outDType disagree', {
+      given: `an ${out.dtype} tensor and ${outDType}`,
+      remedy: 'Leave outDType out when out is given.',
+    })
+  }
+  return accumulate
+}

@@ -1,0 +1,113 @@
+import {
+  DeviceError,
+  denseProblem,
+  type GemmConfig,
+  type GemmForm,
+  type GemmProblem,
+  OUT_DTYPES,
+  type OutDType,
+  type QuantizedTensor,
+  requireInteger,
+  requireKnownOptions,
+  requireOneOf,
+  ShapeError,
+  type Tensor,
+} from '@deepgemm/core'
+import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
+import { configsFor, enqueueGemm } from './backend.js'
+import { requireOutput } from './output.js'
+
+const FORMS: readonly GemmForm[] = ['NT', 'NN', 'TN', 'TT']
+
+/** The products a plan covers: one N and K, any M up to a bound. */
+export type GemmPlanSpec = {
+  /** Default `NT`. */
+  readonly form?: GemmForm
+  readonly n: number
+  readonly k: number
+  readonly m: { readonly max: number }
+  /** Dtype of the output. Default `bf16`. */
+  readonly out?: OutDType
+  /** Adds every product to its output. Default false. */
+  readonly accumulate?: boolean
+}
+
+/** Operands of one run, as `fp8GemmNT` and its siblings take them. */
+export type GemmRun = {
+  readonly a: QuantizedTensor
+  readonly b: QuantizedTensor
+  readonly out: Tensor
+  /** Default: the device's default stream. */
+  readonly stream?: Stream
+}
+
+/** Everything chosen and loaded ahead of time for a family of products; running it never compiles. */
+export class GemmPlan {
+  readonly device: Device
+  readonly spec: Required<GemmPlanSpec>
+  /** Configs that runs choose among. */
+  readonly configs: readonly GemmConfig[]
+
+  /** Use `planGemm`. */
+  constructor(device: Device, spec: Required<GemmPlanSpec>, configs: readonly GemmConfig[]) {
+    this.device = device
+    this.spec = spec
+    this.configs = configs
+  }
+
+  /**
+   * Enqueues one product and returns at once; `await stream.synchronize()` waits for it.
+   *
+   * @throws {ShapeError | DTypeError | LayoutError | RecipeError | OptionError | DeviceError | DisposedError}
+   */
+  run(run: GemmRun): void {
+    requireKnownOptions('GemmPlan.run', run, ['a', 'b', 'out', 'stream'])
+    const { a, b, out } = run
+    const { spec } = this
+    const { form } = spec
+    const problem = denseProblem(form, a, b, { out: spec.out, accumulate: spec.accumulate })
+    this.#requireCovered(problem, a)
+    requireOutput(out, this.device, problem, a.shape.length === 3)
+    requirePlannedDType(out, spec.out)
+    enqueueGemm(resolveStream(this.device, run.stream), { form, problem, a, b, out })
+  }
+
+  #requireCovered(problem: GemmProblem, a: QuantizedTensor): void {
+    const { spec, device } = this
+    if (a.device.id !== device.id) {
+      throw new DeviceError('The plan belongs to another device than its operands', {
+        given: a.device.id,
+        allowed: device.id,
+      })
+    }
+    if (problem.n === spec.n && problem.k === spec.k && problem.m <= spec.m.max) return
+    throw new ShapeError('The plan does not cover this product', {
+      given: `M ${problem.m}, N ${problem.n}, K ${problem.k}`,
+      allowed: `M up to ${spec.m.max}, N ${spec.n}, K ${spec.k}`,
+      remedy: 'Make a plan for it with planGemm.',
+    })
+  }
+}
+
+/**
+ * Chooses and loads all that products of one N and K, and any M up to `m.max`, will ever need.
+ *
+ * @throws {OptionError}
+ */
+export async function planGemm(device: Device, spec: GemmPlanSpec): Promise<GemmPlan> {
+  requireKnownOptions('planGemm', spec, ['form', 'n', 'k', 'm', 'out', 'accumulate'])
+  requireInteger('The option n', spec.n, 0)
+  requireInteger('The option k', spec.k, 0)
+  requireInteger('The option m.max', spec.m?.max, 0)
+  const complete = {
+    ...spec,
+    form: requireOneOf('The option form', spec.form ?? 'NT', FORMS),
+    out: requireOneOf('The option out', spec.out ?? 'bf16', OUT_DTYPES),
+    accumulate: spec.accumulate ?? false,
+  }
+  return new GemmPlan(device, complete, configsFor(device))
+}
+
+function requirePlannedDType(out: Tensor, planned: OutDType): void {
+  requireOneOf('The dtype of the output', out.dtype, [planned])
+}

@@ -1,0 +1,39 @@
+import {
+  type QuantizedTensor,
+  requireDType,
+  requireKnownOptions,
+  type Tensor,
+} from '@deepgemm/core'
+import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
+import { enqueueUncast } from './backend.js'
+import { FLOAT_DTYPES, type FloatDType } from './source.js'
+
+export type DequantizeOptions = {
+  /** Default `f32`. */
+  readonly dtype?: FloatDType
+  /** Default: the device's default stream. */
+  readonly stream?: Stream
+}
+
+/**
+ * The real values of a quantised tensor, value × scale, in the same shape. The f32 product is
+ * rounded to the dtype; f16 overflows to infinity. NaN codes and NaN scales give NaN.
+ *
+ * Resolves when the result is ready.
+ *
+ * @throws {DTypeError | OptionError | DeviceError | DisposedError}
+ */
+export async function dequantize(
+  source: QuantizedTensor,
+  options: DequantizeOptions = {},
+): Promise<Tensor<FloatDType>> {
+  requireKnownOptions('dequantize', options, ['dtype', 'stream'])
+  const dtype = requireDType('The result of dequantize', options.dtype ?? 'f32', FLOAT_DTYPES)
+  const stream = resolveStream(source.device, options.stream)
+  source.values.requireLive()
+  const device = source.device as Device
+  const out = device.zeros({ dtype, shape: source.shape, label: 'dequantised' })
+  enqueueUncast(stream, source, out)
+  await stream.synchronize()
+  return out
+}

@@ -1,0 +1,54 @@
+import {
+  QuantizedTensor,
+  requireKnownOptions,
+  requireOneOf,
+  SCALE_DTYPES,
+  SCALE_ORIENTATIONS,
+  type ScaleDType,
+  type ScaleOrientation,
+} from '@deepgemm/core'
+import { allocateScales, type Device, resolveStream, type Stream } from '@deepgemm/runtime'
+import { enqueueRelayout } from './backend.js'
+
+export type ScaleLayoutOptions = {
+  /** Default: as it is. */
+  readonly orientation?: ScaleOrientation
+  /** `f32` takes any scale; `ue8m0` only powers of two. Default: as it is. */
+  readonly scaleDType?: ScaleDType
+  /** Default: the device's default stream. */
+  readonly stream?: Stream
+}
+
+/**
+ * The same values with their scales in another orientation or format. The result shares the values
+ * with `source` and owns new scales. Nothing is ever rounded: f32 scales that are no powers of two
+ * do not become `ue8m0`.
+ *
+ * Resolves when the result is ready.
+ *
+ * @throws {RecipeError} when a scale has no exact `ue8m0` form
+ * @throws {OptionError | DeviceError | DisposedError}
+ */
+export async function relayoutScales(
+  source: QuantizedTensor,
+  options: ScaleLayoutOptions,
+): Promise<QuantizedTensor> {
+  requireKnownOptions('relayoutScales', options, ['orientation', 'scaleDType', 'stream'])
+  const { scales, shape, recipe } = source
+  const orientation = requireOneOf(
+    'The option orientation',
+    options.orientation ?? scales.orientation,
+    SCALE_ORIENTATIONS,
+  )
+  const scaleDType = requireOneOf(
+    'The option scaleDType',
+    options.scaleDType ?? scales.dtype,
+    SCALE_DTYPES,
+  )
+  const stream = resolveStream(source.device, options.stream)
+  const device = source.device as Device
+  const out = allocateScales(device, { shape, recipe, orientation, scaleDType })
+  enqueueRelayout(stream, scales, out, shape)
+  await stream.synchronize()
+  return new QuantizedTensor(source.values, out)
+}
