@@ -1,0 +1,43 @@
+// Worker threads shared by all work of one CPU device.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "deepgemm/cpu/function_ref.hpp"
+
+namespace deepgemm::cpu {
+
+struct PoolOptions {
+  // How long an idle worker polls for the next loop before it sleeps. Waking a sleeper costs tens
+  // of microseconds, polling costs a core: the wait adapts between zero and this bound.
+  std::chrono::microseconds max_spin{5000};
+};
+
+class Pool {
+ public:
+  // `threads` counts the calling thread: Pool(1) starts no worker. Values below 1 mean 1.
+  explicit Pool(int threads, PoolOptions options = {});
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  int threads() const;
+
+  // Runs body(index) once for every index in [0, count), on the workers and the calling thread,
+  // and returns when all have finished. Indices are handed out in ascending order. Several threads
+  // may call this at once: their loops share the workers. A body may itself call parallel_for.
+  // A body must not throw.
+  void parallel_for(int64_t count, FunctionRef<void(int64_t)> body);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Processors that this process may use: the smaller of its affinity mask and its cgroup's
+// quota (rounded up), at least 1.
+int default_threads();
+
+}  // namespace deepgemm::cpu

@@ -1,0 +1,50 @@
+// How instruction sets without a bf16 dot product multiply pairs: both halves of a packed weight
+// widen to f32 with one operation each, since bf16 is the upper half of an f32.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace deepgemm::cpu {
+namespace {
+
+struct F32Pair {
+  float even;
+  float odd;
+};
+
+inline float f32_from_bf16(uint16_t bits) {
+  const uint32_t word = static_cast<uint32_t>(bits) << 16;
+  float value;
+  std::memcpy(&value, &word, sizeof(value));
+  return value;
+}
+
+// F and U are f32 and uint32 vectors of the same size; Arithmetic has fma(F, F, F).
+template <class F, class U, class Arithmetic>
+struct F32Pairs {
+  using Pair = F32Pair;
+  struct Weight {
+    F even;
+    F odd;
+  };
+
+  static Weight load_weight(const uint32_t* packed) {
+    U words;
+    std::memcpy(&words, packed, sizeof(U));
+    return {(F)(words << 16), (F)(words & 0xffff0000u)};
+  }
+
+  static F fma(F a, F b, F c) { return Arithmetic::fma(a, b, c); }
+
+  static F dot(F acc, const Weight& weight, const Pair* pair) {
+    return fma(weight.odd, pair->odd - F{}, fma(weight.even, pair->even - F{}, acc));
+  }
+
+  static Pair make_pair(uint16_t even, uint16_t odd) {
+    return {f32_from_bf16(even), f32_from_bf16(odd)};
+  }
+};
+
+}  // namespace
+}  // namespace deepgemm::cpu

@@ -1,0 +1,163 @@
+#include "gemm/slab.hpp"
+
+#include <algorithm>
+
+#include "gemm/scratch.hpp"
+
+namespace deepgemm::cpu {
+namespace {
+
+float scale_at(const Operand& operand, int64_t row, int64_t block) {
+  return operand.scales[row / operand.scale_block_rows * operand.scale_row_stride +
+                        block * operand.scale_k_stride];
+}
+
+// Tiles of different sizes stand back to back: tile t starts at its first row's share.
+const std::byte* packed_tile(const KernelTable& kernels, const Slab& slab, int64_t tile,
+                             int64_t first_pair, const std::byte* memory) {
+  const int64_t pairs_before = slab.tiles.begin(tile) * slab.pairs() +
+                               first_pair * static_cast<int64_t>(slab.tiles.size(tile));
+  return memory + slab.packed_offset + static_cast<size_t>(pairs_before * kernels.a_pair_bytes);
+}
+
+const float* packed_scales(const Slab& slab, int64_t tile, int64_t block,
+                           const std::byte* memory) {
+  const float* scales = reinterpret_cast<const float*>(memory + slab.scales_offset);
+  return scales + slab.tiles.begin(tile) * slab.blocks() + block * slab.tiles.size(tile);
+}
+
+// One unit of work in progress: a chunk of packed panels and the running totals of its tiles.
+class Unit {
+ public:
+  Unit(const KernelTable& kernels, const Slab& slab, int64_t unit, const std::byte* memory)
+      : kernels_(kernels),
+        slab_(slab),
+        task_(*slab.task),
+        memory_(memory),
+        first_panel_(unit * slab.blocking.unit_panels),
+        panels_(std::min(slab.blocking.unit_panels, slab.panels - first_panel_)),
+        chunk_pairs_(padded_pairs(std::min(slab.blocking.chunk_k, task_.k))),
+        chunk_blocks_(divide_up(slab.blocking.chunk_k, kScaleBlockK)) {
+    const int64_t cols = kernels.panel_cols;
+    const size_t panel_words = static_cast<size_t>(panels_ * chunk_pairs_ * cols);
+    const size_t scale_words = static_cast<size_t>(panels_ * chunk_blocks_ * cols);
+    const size_t total_words = static_cast<size_t>(panels_ * slab.tiles.rows * cols);
+    thread_local Scratch scratch;
+    panel_memory_ = scratch.get<uint32_t>((panel_words + scale_words + total_words) * 4);
+    scale_memory_ = reinterpret_cast<float*>(panel_memory_ + panel_words);
+    totals_ = scale_memory_ + scale_words;
+  }
+
+  void run() {
+    for (int64_t k = 0; k < task_.k; k += slab_.blocking.chunk_k) {
+      const int64_t count = std::min(slab_.blocking.chunk_k, task_.k - k);
+      for (int64_t panel = 0; panel < panels_; ++panel) pack(panel, k, count);
+      multiply(k, count);
+    }
+    if (task_.k == 0) {
+      std::fill_n(totals_, panels_ * slab_.tiles.rows * kernels_.panel_cols, 0.0f);
+    }
+    store();
+  }
+
+ private:
+  int64_t first_col(int64_t panel) const { return (first_panel_ + panel) * kernels_.panel_cols; }
+  int cols(int64_t panel) const {
+    return static_cast<int>(std::min<int64_t>(kernels_.panel_cols, task_.n - first_col(panel)));
+  }
+  uint32_t* packed_panel(int64_t panel) const {
+    return panel_memory_ + panel * chunk_pairs_ * kernels_.panel_cols;
+  }
+  float* panel_scales(int64_t panel) const {
+    return scale_memory_ + panel * chunk_blocks_ * kernels_.panel_cols;
+  }
+  float* totals(int64_t tile, int64_t panel) const {
+    const int64_t rows_before =
+        slab_.tiles.begin(tile) * panels_ + panel * slab_.tiles.size(tile);
+    return totals_ + rows_before * kernels_.panel_cols;
+  }
+
+  void pack(int64_t panel, int64_t k, int64_t count) {
+    const Operand& b = task_.b;
+    const int64_t col = first_col(panel);
+    kernels_.pack_panel({b.values + col * b.row_stride + k, b.row_stride, cols(panel), count},
+                        packed_panel(panel));
+    float* scales = panel_scales(panel);
+    for (int64_t block = k / kScaleBlockK; block * kScaleBlockK < k + count; ++block) {
+      for (int c = 0; c < kernels_.panel_cols; ++c) {
+        *scales++ = scale_at(b, std::min<int64_t>(col + c, task_.n - 1), block);
+      }
+    }
+  }
+
+  void multiply(int64_t k, int64_t count) {
+    for (int64_t tile = 0; tile < slab_.tiles.tiles; ++tile) {
+      const auto* a = packed_tile(kernels_, slab_, tile, k / 2, memory_);
+      const float* a_scales = packed_scales(slab_, tile, k / kScaleBlockK, memory_);
+      for (int64_t panel = 0; panel < panels_; ++panel) {
+        kernels_.multiply[slab_.tiles.size(tile)]({.a = a,
+                                                   .a_scales = a_scales,
+                                                   .b = packed_panel(panel),
+                                                   .b_scales = panel_scales(panel),
+                                                   .pairs = padded_pairs(count),
+                                                   .totals = totals(tile, panel),
+                                                   .first = k == 0});
+      }
+    }
+  }
+
+  void store() {
+    const size_t element = task_.out == OutType::f32 ? 4 : 2;
+    for (int64_t tile = 0; tile < slab_.tiles.tiles; ++tile) {
+      for (int64_t panel = 0; panel < panels_; ++panel) {
+        const int64_t row = slab_.first_row + slab_.tiles.begin(tile);
+        const size_t offset =
+            static_cast<size_t>(row * task_.d_row_stride + first_col(panel)) * element;
+        kernels_.store({.totals = totals(tile, panel),
+                        .rows = slab_.tiles.size(tile),
+                        .cols = cols(panel),
+                        .d = static_cast<std::byte*>(task_.d) + offset,
+                        .d_row_stride = task_.d_row_stride,
+                        .out = task_.out,
+                        .accumulate = task_.accumulate});
+      }
+    }
+  }
+
+  const KernelTable& kernels_;
+  const Slab& slab_;
+  const GemmTask& task_;
+  const std::byte* memory_;
+  const int64_t first_panel_;
+  const int64_t panels_;
+  const int64_t chunk_pairs_;   // of a full chunk
+  const int64_t chunk_blocks_;
+  uint32_t* panel_memory_;
+  float* scale_memory_;
+  float* totals_;
+};
+
+}  // namespace
+
+void pack_a(const KernelTable& kernels, const Slab& slab, int64_t tile, int64_t chunk,
+            std::byte* memory) {
+  const Operand& a = slab.task->a;
+  const int64_t row = slab.first_row + slab.tiles.begin(tile);
+  const int64_t k = chunk * kPackingK;
+  const int64_t count = std::min(kPackingK, slab.task->k - k);
+  const int rows = slab.tiles.size(tile);
+  kernels.pack_tile({a.values + row * a.row_stride + k, a.row_stride, rows, count},
+                    const_cast<std::byte*>(packed_tile(kernels, slab, tile, k / 2, memory)));
+  int64_t block = k / kScaleBlockK;
+  float* scales = const_cast<float*>(packed_scales(slab, tile, block, memory));
+  for (; block * kScaleBlockK < k + count; ++block) {
+    for (int r = 0; r < rows; ++r) *scales++ = scale_at(a, row + r, block);
+  }
+}
+
+void run_unit(const KernelTable& kernels, const Slab& slab, int64_t unit,
+              const std::byte* memory) {
+  Unit(kernels, slab, unit, memory).run();
+}
+
+}  // namespace deepgemm::cpu
