@@ -41,6 +41,11 @@ const BYTES: Readonly<Record<DType, number>> = {
 /** Every dtype, in a fixed order. */
 export const DTYPES: readonly DType[] = Object.keys(BYTES) as DType[]
 
+/** Dtypes of the float matrices that casts and the kernels around a GEMM read and write. */
+export type FloatDType = 'f32' | 'f16' | 'bf16'
+
+export const FLOAT_DTYPES: readonly FloatDType[] = ['f32', 'f16', 'bf16']
+
 /** Bytes of one element. */
 export function dtypeBytes(dtype: DType): number {
   return BYTES[dtype]

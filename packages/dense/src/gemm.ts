@@ -1,17 +1,16 @@
 import {
   denseProblem,
   type GemmForm,
-  OptionError,
-  OUT_DTYPES,
   type OutDType,
   type QuantizedTensor,
   requireKnownOptions,
-  requireOneOf,
+  requireOutput,
+  requireOutputOptions,
   type Tensor,
 } from '@deepgemm/core'
 import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
 import { enqueueGemm } from './backend.js'
-import { outputShape, requireOutput } from './output.js'
+import { outputShape } from './output.js'
 
 export type GemmOptions = {
   /** Written to instead of a new tensor: [M, N], or [G, M, N] for batches. */
@@ -76,36 +75,14 @@ async function gemm(
   b: QuantizedTensor,
   options: GemmOptions,
 ): Promise<Tensor> {
-  const accumulate = requireOptions(options)
-  const wanted = options.out?.dtype ?? options.outDType ?? 'bf16'
-  const out = requireOneOf('The output dtype', wanted, OUT_DTYPES)
-  const problem = denseProblem(form, a, b, { out, accumulate })
+  requireKnownOptions('The GEMM', options, OPTIONS)
+  const problem = denseProblem(form, a, b, requireOutputOptions(options, 'bf16'))
   const stream = resolveStream(a.device, options.stream)
   const device = a.device as Device
-  const batched = a.shape.length === 3
-  if (options.out !== undefined) requireOutput(options.out, device, problem, batched)
-  const d =
-    options.out ??
-    device.zeros({ dtype: out, shape: outputShape(problem, batched), label: 'product' })
+  const shape = outputShape(problem, a.shape.length === 3)
+  if (options.out !== undefined) requireOutput(options.out, shape, device)
+  const d = options.out ?? device.zeros({ dtype: problem.out, shape, label: 'product' })
   enqueueGemm(stream, { form, problem, a, b, out: d })
   await stream.synchronize()
   return d
-}
-
-function requireOptions(options: GemmOptions): boolean {
-  requireKnownOptions('The GEMM', options, OPTIONS)
-  const { out, outDType, accumulate = false } = options
-  if (accumulate && out === undefined) {
-    throw new OptionError('The option accumulate has nothing to add to', {
-      given: 'accumulate without out',
-      remedy: 'Pass the tensor to add to as out.',
-    })
-  }
-  if (out !== undefined && outDType !== undefined && out.dtype !== outDType) {
-    throw new OptionError('The options out and outDType disagree', {
-      given: `an ${out.dtype} tensor and ${outDType}`,
-      remedy: 'Leave outDType out when out is given.',
-    })
-  }
-  return accumulate
 }

@@ -10,12 +10,13 @@ import {
   requireInteger,
   requireKnownOptions,
   requireOneOf,
+  requireOutput,
   ShapeError,
   type Tensor,
 } from '@deepgemm/core'
 import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
 import { configsFor, enqueueGemm } from './backend.js'
-import { requireOutput } from './output.js'
+import { outputShape } from './output.js'
 
 const FORMS: readonly GemmForm[] = ['NT', 'NN', 'TN', 'TT']
 
@@ -67,7 +68,7 @@ export class GemmPlan {
     const { form } = spec
     const problem = denseProblem(form, a, b, { out: spec.out, accumulate: spec.accumulate })
     this.#requireCovered(problem, a)
-    requireOutput(out, this.device, problem, a.shape.length === 3)
+    requireOutput(out, outputShape(problem, a.shape.length === 3), this.device)
     requirePlannedDType(out, spec.out)
     enqueueGemm(resolveStream(this.device, run.stream), { form, problem, a, b, out })
   }

@@ -1,9 +1,8 @@
 // The one place that knows which devices can cast.
 
-import type { QuantizedTensor, Scales, Tensor } from '@deepgemm/core'
+import type { FloatDType, QuantizedTensor, Scales, Tensor } from '@deepgemm/core'
 import type { Stream } from '@deepgemm/runtime'
 import { cpuDequantize, cpuQuantize, cpuQueue, cpuRelayoutScales } from '@deepgemm/runtime/cpu'
-import type { FloatDType } from './source.js'
 
 export function enqueueCast(
   stream: Stream,

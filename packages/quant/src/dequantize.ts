@@ -1,4 +1,6 @@
 import {
+  FLOAT_DTYPES,
+  type FloatDType,
   type QuantizedTensor,
   requireDType,
   requireKnownOptions,
@@ -6,7 +8,6 @@ import {
 } from '@deepgemm/core'
 import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
 import { enqueueUncast } from './backend.js'
-import { FLOAT_DTYPES, type FloatDType } from './source.js'
 
 export type DequantizeOptions = {
   /** Default `f32`. */

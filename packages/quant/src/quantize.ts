@@ -10,9 +10,16 @@ import {
   type ScaleOrientation,
   type Tensor,
 } from '@deepgemm/core'
-import { allocateQuantized, type Device, resolveStream, type Stream } from '@deepgemm/runtime'
+import {
+  allocateQuantized,
+  type Device,
+  type HostMatrix,
+  type HostPlacement,
+  resolveStream,
+  type Stream,
+  sourceTensor,
+} from '@deepgemm/runtime'
 import { enqueueCast } from './backend.js'
-import { type HostMatrix, type HostPlacement, sourceTensor } from './source.js'
 
 export type QuantizeOptions = {
   /** `ue8m0` rounds every scale up to a power of two. Default `f32`. */

@@ -152,7 +152,14 @@ void gemm_masked(const Napi::CallbackInfo& info) {
   });
 }
 
-// gemmKGrouped: m, n, total k, A, B, D and its group stride, groupSizes.
+// Blocks of 128 that groups of these sizes have; each group's blocks start at its first column.
+int64_t scale_columns_of(const std::vector<int32_t>& sizes) {
+  int64_t columns = 0;
+  for (const int32_t size : sizes) columns += (int64_t{size} + 127) / 128;
+  return columns;
+}
+
+// gemmKGrouped: m, n, total k, A, B, D and its group stride, groupSizes, columns of the scales.
 void gemm_k_grouped(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::GroupedK layout;
@@ -164,12 +171,19 @@ void gemm_k_grouped(const Napi::CallbackInfo& info) {
   read_output(call, layout);
   layout.d_group_stride = call.i64();
   const Indices shared_sizes = read_indices(call);
+  const int64_t scale_columns = call.i64();
   call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const std::vector<int32_t> sizes = snapshot(shared_sizes);
     const int64_t bad = cpu::first_bad_k_size(sizes, layout.total_k);
     if (bad >= 0) {
       return bad_index("groupSizes", bad, sizes,
                        "sizes of 0 or more that add up to at most " + std::to_string(layout.total_k));
+    }
+    const int64_t needed = scale_columns_of(sizes);
+    if (needed > scale_columns) {
+      return JobError{"ERR_GROUP", "groupSizes have more blocks of 128 than there are scales",
+                      std::to_string(needed) + " blocks",
+                      "at most " + std::to_string(scale_columns)};
     }
     cpu::gemm(pool, isa, cpu::k_grouped_tasks(layout, sizes));
     return std::nullopt;

@@ -1,6 +1,7 @@
 export type { CpuOptions } from './cpu/settings.js'
 export type { TensorSpec } from './device.js'
 export type { HostArray } from './host-array.js'
+export { type HostMatrix, type HostPlacement, sourceTensor } from './host-matrix.js'
 export type { MemoryHolder, MemoryReport } from './ledger.js'
 export { Device, type DeviceInfo, type OpenOptions } from './open.js'
 export { allocateQuantized, allocateScales, type QuantizedSpec } from './quantized.js'

@@ -1,12 +1,5 @@
-import {
-  type GemmForm,
-  QuantizedTensor,
-  type Scales,
-  type Tensor,
-  transposeScales,
-} from '@deepgemm/core'
-import { allocateScales } from '@deepgemm/runtime'
-import { type CpuQueue, cpuGemm, cpuRelayoutScales, cpuTransposeBytes } from '@deepgemm/runtime/cpu'
+import { type GemmForm, QuantizedTensor, type Tensor, transposeScales } from '@deepgemm/core'
+import { type CpuQueue, cpuF32Scales, cpuGemm, cpuTransposeBytes } from '@deepgemm/runtime/cpu'
 import type { GemmCall } from '../backend.js'
 
 /**
@@ -36,21 +29,11 @@ function prepare(
   transposed: boolean,
   workspace: Tensor[],
 ): QuantizedTensor {
-  const scales = f32Scales(queue, operand, workspace)
-  if (!transposed) return new QuantizedTensor(operand.values, scales)
-  const shape = operand.values.transpose().shape
-  const values = queue.device.zeros({ dtype: 'e4m3', shape, label: 'K-major operand' })
-  workspace.push(values)
-  cpuTransposeBytes(queue, operand.values, values)
-  return new QuantizedTensor(values, transposeScales(scales, operand.shape))
-}
-
-function f32Scales(queue: CpuQueue, operand: QuantizedTensor, workspace: Tensor[]): Scales {
-  const { scales, shape, recipe } = operand
-  if (scales.dtype === 'f32') return scales
-  const { orientation } = scales
-  const converted = allocateScales(queue.device, { shape, recipe, orientation })
-  workspace.push(converted.tensor)
-  cpuRelayoutScales(queue, scales, converted, shape)
-  return converted
+  const { values, scales } = cpuF32Scales(queue, operand, workspace)
+  if (!transposed) return new QuantizedTensor(values, scales)
+  const shape = values.transpose().shape
+  const kMajor = queue.device.zeros({ dtype: 'e4m3', shape, label: 'K-major operand' })
+  workspace.push(kMajor)
+  cpuTransposeBytes(queue, values, kMajor)
+  return new QuantizedTensor(kMajor, transposeScales(scales, operand.shape))
 }

@@ -1,7 +1,13 @@
-import { type QuantizedTensor, type Scales, scaleGrid, type Tensor } from '@deepgemm/core'
+import {
+  type FloatDType,
+  type QuantizedTensor,
+  type Scales,
+  scaleGrid,
+  type Tensor,
+} from '@deepgemm/core'
 import { OpArgs } from '../args.js'
 import type { CpuQueue } from '../queue.js'
-import { FLOAT_CODE, type FloatDType, RECIPE_CODE } from './codes.js'
+import { FLOAT_CODE, RECIPE_CODE } from './codes.js'
 import { groupStride, pushScaleGrid, rowStride } from './operands.js'
 
 type Extents = { groups: number; rows: number; columns: number }

@@ -1,11 +1,8 @@
 // Numbers that the addon reads as C++ enumerators; the order is that of kernels/cpu.
 
-import type { OutDType, Recipe, ScaleDType } from '@deepgemm/core'
+import type { FloatDType, OutDType, Recipe, ScaleDType } from '@deepgemm/core'
 
 /** cpu::FloatType */
-export type FloatDType = 'f32' | 'f16' | 'bf16'
-
-export const FLOAT_DTYPES: readonly FloatDType[] = ['f32', 'f16', 'bf16']
 export const FLOAT_CODE: Readonly<Record<FloatDType, number>> = { f32: 0, f16: 1, bf16: 2 }
 
 /** cpu::ScaleFormat */

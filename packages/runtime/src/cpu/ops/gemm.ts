@@ -69,6 +69,7 @@ export function cpuGemmKGrouped(
   pushKGroupedOperand(args, b)
   pushOutput(args, out, problem.accumulate)
   args.number(groupStride(out)).pointer(groups).number(groups.size)
+  args.number(Math.min(a.scales.shape[0] as number, b.scales.shape[0] as number))
   args.enqueue('gemmKGrouped', queue.device, queue.stream)
 }
 

@@ -1,7 +1,7 @@
-import type { QuantizedTensor, Scales, Tensor } from '@deepgemm/core'
+import type { FloatDType, QuantizedTensor, Scales, Tensor } from '@deepgemm/core'
 import { OpArgs } from '../args.js'
 import type { CpuQueue } from '../queue.js'
-import { FLOAT_CODE, type FloatDType } from './codes.js'
+import { FLOAT_CODE } from './codes.js'
 import { pushScaleGrid, rowStride } from './operands.js'
 
 /** cpu::RouteGating */

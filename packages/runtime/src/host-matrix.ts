@@ -2,18 +2,16 @@ import {
   DeviceError,
   type DeviceRef,
   DTypeError,
+  FLOAT_DTYPES,
+  type FloatDType,
   LayoutError,
   requireDType,
   ShapeError,
   showShape,
   Tensor,
 } from '@deepgemm/core'
-import type { Device, HostArray } from '@deepgemm/runtime'
-
-/** Dtypes that can be quantised and dequantised to. */
-export type FloatDType = 'f32' | 'f16' | 'bf16'
-
-export const FLOAT_DTYPES: readonly FloatDType[] = ['f32', 'f16', 'bf16']
+import type { Device } from './device.js'
+import type { HostArray } from './host-array.js'
 
 /**
  * A matrix [R, C], or a group of matrices [G, R, C], in host memory, row-major. Float arrays are
