@@ -176,8 +176,9 @@ void gemm_k_grouped(const Napi::CallbackInfo& info) {
     const std::vector<int32_t> sizes = snapshot(shared_sizes);
     const int64_t bad = cpu::first_bad_k_size(sizes, layout.total_k);
     if (bad >= 0) {
-      return bad_index("groupSizes", bad, sizes,
-                       "sizes of 0 or more that add up to at most " + std::to_string(layout.total_k));
+      return bad_index(
+          "groupSizes", bad, sizes,
+          "sizes of 0 or more that add up to at most " + std::to_string(layout.total_k));
     }
     const int64_t needed = scale_columns_of(sizes);
     if (needed > scale_columns) {
