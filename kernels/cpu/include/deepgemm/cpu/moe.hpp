@@ -84,7 +84,7 @@ struct PlanPermutationResult {
   PlanStatus status = PlanStatus::ok;
   int64_t rows = 0;         // rows in use, with padding (masked: the sum of the clamped counts)
   int64_t needed_rows = 0;  // what row_capacity (masked: max_rows) would have to be
-  int64_t bad_slot = -1;     // token * top_k + j, or -1
+  int64_t bad_slot = -1;    // token * top_k + j, or -1
 };
 
 // out[destination[t, j], :] = source[t, :], and the row's scales with it. Rows whose group_index is

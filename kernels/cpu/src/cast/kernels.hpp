@@ -1,0 +1,48 @@
+// The row kernels behind the casts: one table per instruction set, all with the same bits.
+#pragma once
+
+#include <cstdint>
+
+#include "deepgemm/cpu/cast.hpp"
+
+namespace deepgemm::cpu {
+
+// Largest |x| over the finite elements, as an f32 pattern, and whether others were seen.
+struct Amax {
+  uint32_t bits;
+  bool special;
+};
+
+// Where a row's scales go: block b at element b * stride.
+struct ScaleCursor {
+  void* data;
+  ScaleFormat format;
+  int64_t stride;
+};
+
+// Source pointers are to elements of the row's type, arrays of kernels are indexed by FloatType.
+// `special` says that the source may hold NaN, infinities or values beyond 448 once scaled.
+struct CastKernels {
+  void (*quantize_row[3])(const void* source, int64_t count, uint8_t* values, ScaleCursor scales);
+  Amax (*amax_row[3])(const void* source, int64_t count, Amax seed);
+  void (*encode_row[3])(const void* source, int64_t count, float inverse, bool special,
+                        uint8_t* values);
+  // Per column: amax[i] = max(amax[i], finite |source[i]|). Returns whether others were seen.
+  bool (*amax_columns[3])(const void* source, int64_t count, uint32_t* amax);
+  void (*encode_columns[3])(const void* source, int64_t count, const float* inverse, bool special,
+                            uint8_t* values);
+  void (*decode_row[3])(const uint8_t* values, int64_t count, float scale, void* out);
+  void (*decode_columns[3])(const uint8_t* values, int64_t count, const float* scales, void* out);
+  void (*convert[3][3])(const void* source, int64_t count, void* out);  // [source][out]
+  // out[c * out_stride + r] = source[r * source_stride + c]
+  void (*transpose)(const uint8_t* source, int64_t source_stride, uint8_t* out, int64_t out_stride,
+                    int64_t rows, int64_t columns);
+};
+
+const CastKernels& cast_kernels(Isa isa);
+
+extern const CastKernels kCastKernelsBaseline;
+extern const CastKernels kCastKernelsAvx2;
+extern const CastKernels kCastKernelsAvx512;
+
+}  // namespace deepgemm::cpu
