@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
-import { needsAddon, packages, root } from './scripts/lib/workspace.mjs'
+import { needsAddon, packages, root, sourceEntries } from './scripts/lib/workspace.mjs'
 
 const all = packages()
 const withTests = all.filter((item) => existsSync(join(item.dir, 'test')))
@@ -10,10 +10,10 @@ export default defineConfig({
   root,
   resolve: {
     // Tests run against sources: no package has to be built before another one's tests.
-    alias: all.flatMap((item) => [
-      { find: new RegExp(`^${item.name}$`), replacement: join(item.dir, 'src/index.ts') },
-      { find: new RegExp(`^${item.name}/(\\w+)$`), replacement: join(item.dir, 'src/$1/index.ts') },
-    ]),
+    alias: sourceEntries(all).map(({ specifier, source }) => ({
+      find: new RegExp(`^${specifier}$`),
+      replacement: source,
+    })),
   },
   test: {
     maxWorkers: 2,

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { importsOf, sourcesIn } from '../lib/imports.mjs'
-import { packages, root } from '../lib/workspace.mjs'
+import { packages, root, sourceEntries } from '../lib/workspace.mjs'
 
 export const title = 'packages import downwards, manifests match imports'
 
@@ -40,7 +40,7 @@ function packageOf(specifier) {
 }
 
 /** @returns {string | undefined} what is wrong with one import */
-function refusal(item, specifier, fileInSource) {
+function refusal(item, specifier, fileInSource, entries) {
   if (specifier.startsWith('.')) {
     const climbs = join(fileInSource, '..', specifier).startsWith('..')
     return climbs ? `imports ${specifier}, which lies outside its package's src` : undefined
@@ -54,10 +54,10 @@ function refusal(item, specifier, fileInSource) {
   const { dependencies = {}, optionalDependencies = {} } = item.manifest
   if (isOurs(name)) {
     const allowed = ALLOWED[shortName(item.name)] ?? []
-    if (specifier !== name) return `imports ${specifier}; only the package's own entry is public`
     if (!allowed.includes(shortName(name))) {
       return `imports ${name}; ${item.name} may import only ${allowed.join(', ') || 'nothing of ours'}`
     }
+    if (!entries.has(specifier)) return `imports ${specifier}, which ${name} does not export`
   }
   if (name in dependencies || name in optionalDependencies) return undefined
   return `imports ${name}, which is not in the dependencies of ${item.path}/package.json`
@@ -76,7 +76,9 @@ function unused(item, texts) {
 /** @param {string} [from] */
 export async function check(from = root) {
   const problems = []
-  for (const item of packages(from)) {
+  const all = packages(from)
+  const entries = new Set(sourceEntries(all).map(({ specifier }) => specifier))
+  for (const item of all) {
     if (!(shortName(item.name) in ALLOWED)) {
       problems.push(`${item.path}: ${item.name} has no place in the layers; give it one`)
       continue
@@ -85,7 +87,7 @@ export async function check(from = root) {
     const sources = sourcesIn(source)
     for (const { file, text } of sources) {
       for (const { specifier, line } of importsOf(file, text)) {
-        const reason = refusal(item, specifier, relative(source, file))
+        const reason = refusal(item, specifier, relative(source, file), entries)
         if (reason) problems.push(`${relative(from, file)}:${line} ${reason}`)
       }
     }

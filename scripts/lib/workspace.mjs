@@ -57,3 +57,18 @@ export function closure(name, all) {
 export function needsAddon(name, all) {
   return closure(name, all).has('@deepgemm/runtime')
 }
+
+/**
+ * Every public entry of the packages with the source it is built from.
+ * @param {readonly Package[]} all
+ * @returns {{ specifier: string, source: string }[]}
+ */
+export function sourceEntries(all) {
+  return all.flatMap(({ name, dir, manifest }) =>
+    Object.entries(manifest.exports ?? {}).flatMap(([entry, target]) => {
+      const built = /^\.\/dist\/(.*)\.js$/.exec(target.default ?? '')
+      if (!built) return []
+      return { specifier: join(name, entry), source: join(dir, 'src', `${built[1]}.ts`) }
+    }),
+  )
+}

