@@ -1,4 +1,4 @@
-import { CheckpointError, requireKnownOptions } from '@deepgemm/core'
+import { CheckpointError, requireKnownOptions, requireOneOf } from '@deepgemm/core'
 import { requirePath } from './errors.js'
 import type { SafetensorsFile } from './file.js'
 import { parseIndex, parseObject } from './index-file.js'
@@ -71,7 +71,8 @@ export class Checkpoint implements TensorReader, AsyncDisposable {
   static async open(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
     requireKnownOptions('Checkpoint.open', options, ['links'])
     requirePath('Checkpoint.open', path)
-    const folder = await InputFolder.open(path, options.links ?? 'inside')
+    const links = requireOneOf('links', options.links ?? 'inside', ['inside', 'anywhere'] as const)
+    const folder = await InputFolder.open(path, links)
     const config = await readConfig(folder)
     const index = folder.single === undefined ? await readIndex(folder) : undefined
     const names = index === undefined ? [folder.single ?? ''] : [...new Set(index.values())].sort()

@@ -25,6 +25,7 @@ const ADVICE: ReadonlyMap<string, Advice> = new Map([
     'ENOTDIR',
     { allowed: 'a path through folders', remedy: 'Check the path: a part of it is a file.' },
   ],
+  ['EEXIST', { allowed: 'a free path', remedy: 'Choose another: something is there already.' }],
   ['EISDIR', { allowed: 'a file', remedy: 'Give the path of a file, not of a folder.' }],
   [
     'EACCES',

@@ -11,6 +11,9 @@ import { refuse } from './errors.js'
 import type { JsonObject, JsonValue } from './json.js'
 import { quote, shapeText } from './text.js'
 
+/** Names the entry in a message; made only when there is one, as a header may have 100,000 entries. */
+type Subject = () => string
+
 /** Checks an entry by itself; `dataStart` is where the data section begins in the file. */
 export function parseEntry(
   name: string,
@@ -18,38 +21,21 @@ export function parseEntry(
   dataStart: number,
   path: string,
 ): TensorEntry {
-  const subject = `tensor ${quote(name)} of ${quote(path)}`
-  const fields = value instanceof Map ? (value as JsonObject) : undefined
-  if (
-    fields?.size !== 3 ||
-    !fields.has('dtype') ||
-    !fields.has('shape') ||
-    !fields.has('data_offsets')
-  ) {
-    const given =
-      fields === undefined
-        ? kind(value)
-        : `the keys ${[...fields.keys()].slice(0, 8).map(quote).join(', ')}`
-    throw refuse(subject, { given, allowed: 'an object of dtype, shape and data_offsets' })
-  }
-  const dtype = parseDType(subject, fields.get('dtype'))
-  const shape = parseExtents(`${subject}: shape`, fields.get('shape'))
-  const offsets = parseExtents(`${subject}: data_offsets`, fields.get('data_offsets'))
+  const subject = (): string => `tensor ${quote(name)} of ${quote(path)}`
+  const fields = fieldsOf(value, subject)
+  const dtype = parseDType(fields.get('dtype'), subject)
+  const shape = parseWholeNumbers(fields.get('shape'), 'shape', subject)
+  const offsets = parseWholeNumbers(fields.get('data_offsets'), 'data_offsets', subject)
   const byteLength = tensorByteLength(dtype, shape)
-  const [begin, end] = offsets
   if (byteLength === undefined) {
-    throw refuse(`${subject}: shape`, {
+    throw refuse(`${subject()}: shape`, {
       given: shapeText(shape),
       allowed: `at most ${Number.MAX_SAFE_INTEGER} bytes in all`,
     })
   }
-  if (
-    offsets.length !== 2 ||
-    begin === undefined ||
-    end === undefined ||
-    end - begin !== byteLength
-  ) {
-    throw refuse(`${subject}: data_offsets`, {
+  const [begin = 0, end = 0] = offsets
+  if (offsets.length !== 2 || end - begin !== byteLength) {
+    throw refuse(`${subject()}: data_offsets`, {
       given: shapeText(offsets),
       allowed: `[begin, begin + ${byteLength}], the bytes of ${dtype} ${shapeText(shape)}`,
     })
@@ -57,32 +43,45 @@ export function parseEntry(
   return Object.freeze({ name, dtype, shape, byteLength, fileOffset: dataStart + begin })
 }
 
-function parseDType(subject: string, value: JsonValue | undefined): SafetensorsDType {
+function fieldsOf(value: JsonValue, subject: Subject): JsonObject {
+  const allowed = 'an object of dtype, shape and data_offsets'
+  if (!(value instanceof Map)) throw refuse(subject(), { given: kind(value), allowed })
+  const fields = value as JsonObject
+  const known = ['dtype', 'shape', 'data_offsets'].every((key) => fields.has(key))
+  if (known && fields.size === 3) return fields
+  const keys = [...fields.keys()].slice(0, 8).map(quote)
+  throw refuse(subject(), { given: `the keys ${keys.join(', ') || '(none)'}`, allowed })
+}
+
+function parseDType(value: JsonValue | undefined, subject: Subject): SafetensorsDType {
   if (isSafetensorsDType(value)) return value
   if (isSubByteDType(value)) {
-    throw refuse(`${subject}: dtype is smaller than a byte`, {
+    throw refuse(`${subject()}: dtype is smaller than a byte`, {
       given: String(value),
       allowed: SAFETENSORS_DTYPES.join(', '),
       remedy: 'Convert the checkpoint to one of these with the tool that made it.',
     })
   }
-  throw refuse(`${subject}: dtype`, {
+  throw refuse(`${subject()}: dtype`, {
     given: typeof value === 'string' ? quote(value) : kind(value),
     allowed: SAFETENSORS_DTYPES.join(', '),
   })
 }
 
-function parseExtents(subject: string, value: JsonValue | undefined): readonly number[] {
+function parseWholeNumbers(
+  value: JsonValue | undefined,
+  field: string,
+  subject: Subject,
+): readonly number[] {
   if (!Array.isArray(value)) {
-    throw refuse(subject, { given: kind(value), allowed: 'an array of whole numbers' })
+    throw refuse(`${subject()}: ${field}`, { given: kind(value), allowed: 'an array of numbers' })
   }
   for (const item of value as readonly JsonValue[]) {
-    if (typeof item !== 'number' || !Number.isSafeInteger(item)) {
-      throw refuse(subject, {
-        given: typeof item === 'number' ? String(item) : kind(item),
-        allowed: `whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}`,
-      })
-    }
+    if (Number.isSafeInteger(item)) continue
+    throw refuse(`${subject()}: ${field}`, {
+      given: typeof item === 'number' ? String(item) : kind(item),
+      allowed: `whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}`,
+    })
   }
   return Object.freeze(value as number[])
 }

@@ -1,5 +1,5 @@
-import { mkdir, readdir, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { CheckpointError } from '@deepgemm/core'
 import { ioError } from './errors.js'
 import { INDEX_NAME, SHARD_NAME, SINGLE_NAME } from './shard-plan.js'
@@ -8,10 +8,37 @@ import { quote } from './text.js'
 /** @returns whether the folder had to be made. */
 export async function makeFolder(folder: string): Promise<boolean> {
   try {
-    return (await mkdir(folder, { recursive: true })) !== undefined
+    return await makeWithParents(resolve(folder))
   } catch (cause) {
     throw ioError(folder, 'make the folder', cause)
   }
+}
+
+/** Not mkdir's `recursive`: that never ends in a file system, such as /proc, that answers ENOENT. */
+async function makeWithParents(folder: string): Promise<boolean> {
+  try {
+    return await makeOne(folder)
+  } catch (cause) {
+    if (!isCode(cause, 'ENOENT') || dirname(folder) === folder) throw cause
+  }
+  await makeWithParents(dirname(folder))
+  // With the parent there, a second ENOENT is final.
+  return makeOne(folder)
+}
+
+/** @returns false for a folder that is there already. */
+async function makeOne(folder: string): Promise<boolean> {
+  try {
+    await mkdir(folder)
+    return true
+  } catch (cause) {
+    if (isCode(cause, 'EEXIST') && (await stat(folder)).isDirectory()) return false
+    throw cause
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return (error as NodeJS.ErrnoException).code === code
 }
 
 /** @throws {CheckpointError} when the folder holds a checkpoint or a part of one. */
@@ -54,7 +81,7 @@ async function removeAll(folder: string, names: readonly string[]): Promise<void
     try {
       await unlink(join(folder, name))
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') {
+      if (!isCode(cause, 'ENOENT')) {
         throw ioError(join(folder, name), 'remove', cause)
       }
     }

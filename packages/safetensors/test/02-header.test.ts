@@ -50,14 +50,19 @@ describe('a header', () => {
 
   test('may hold scalars, empty tensors anywhere, and nothing at all', () => {
     expect(parse('{}', 0).tensors.size).toBe(0)
-    expect(parse(`{"s":${entryText('F64', '[]', '[0,8]')}}`, 8).tensors.get('s')?.byteLength).toBe(8)
+    expect(parse(`{"s":${entryText('F64', '[]', '[0,8]')}}`, 8).tensors.get('s')?.byteLength).toBe(
+      8,
+    )
     const empty = (at: number): string => entryText('F32', '[0,5]', `[${at},${at}]`)
     expect(parse(`{"e":${empty(4)},"f":${empty(0)},"a":${U8_4}}`, 4).tensors.size).toBe(3)
   })
 
   test('treats names that mean something to JavaScript as names', () => {
     const zero = entryText('U8', '[0]', '[0,0]')
-    const { tensors } = parse(`{"__proto__":${U8_4},"constructor":${zero},"hasOwnProperty":${zero}}`, 4)
+    const { tensors } = parse(
+      `{"__proto__":${U8_4},"constructor":${zero},"hasOwnProperty":${zero}}`,
+      4,
+    )
     expect([...tensors.keys()]).toEqual(['__proto__', 'constructor', 'hasOwnProperty'])
     const { metadata } = parse('{"__metadata__":{"__proto__":"x"}}', 0)
     expect(metadata.get('__proto__')).toBe('x')
@@ -78,43 +83,153 @@ describe('a hostile header is refused with a sentence', () => {
     ['text after the object', '{}x', 0, /text after the end/],
     ['a NUL after the object', '{}\u0000', 0, /text after the end/],
     ['a tensor named twice', `{"a":${U8_4},"a":${U8_4}}`, 4, /the key "a" appears twice/],
-    ['a field named twice', `{"a":{"dtype":"U8","dtype":"U8","shape":[4],"data_offsets":[0,4]}}`, 4, /"dtype" appears twice/],
+    [
+      'a field named twice',
+      `{"a":{"dtype":"U8","dtype":"U8","shape":[4],"data_offsets":[0,4]}}`,
+      4,
+      /"dtype" appears twice/,
+    ],
     ['deep nesting', `{"a":{"b":[[0]]}}`, 0, /nested more than 3/],
     ['very deep nesting', `{"a":${'['.repeat(100_000)}`, 0, /nested more than 3/],
     ['an entry that is a number', '{"a":1}', 0, /given a number; allowed an object/],
     ['an entry that is null', '{"a":null}', 0, /given null; allowed an object/],
     ['an entry that is an array', '{"a":[]}', 0, /given an array/],
     ['an entry without dtype', '{"a":{"shape":[],"data_offsets":[0,0]}}', 0, /the keys "shape"/],
-    ['an entry with more fields', `{"a":${U8_4.slice(0, -1)},"x":1}}`, 4, /"x"; allowed an object of dtype/],
-    ['an unknown dtype', `{"a":${entryText('U7', '[4]', '[0,4]')}}`, 4, /dtype: given "U7"; allowed BOOL/],
-    ['a dtype of Object.prototype', `{"a":${entryText('constructor', '[4]', '[0,4]')}}`, 4, /dtype/],
-    ['a dtype that is a number', '{"a":{"dtype":1,"shape":[],"data_offsets":[0,1]}}', 1, /given a number/],
-    ['a shape that is text', `{"a":${entryText('U8', '"4"', '[0,4]')}}`, 4, /shape: given a string/],
+    [
+      'an entry with more fields',
+      `{"a":${U8_4.slice(0, -1)},"x":1}}`,
+      4,
+      /"x"; allowed an object of dtype/,
+    ],
+    [
+      'an unknown dtype',
+      `{"a":${entryText('U7', '[4]', '[0,4]')}}`,
+      4,
+      /dtype: given "U7"; allowed BOOL/,
+    ],
+    [
+      'a dtype of Object.prototype',
+      `{"a":${entryText('constructor', '[4]', '[0,4]')}}`,
+      4,
+      /dtype/,
+    ],
+    [
+      'a dtype that is a number',
+      '{"a":{"dtype":1,"shape":[],"data_offsets":[0,1]}}',
+      1,
+      /given a number/,
+    ],
+    [
+      'a shape that is text',
+      `{"a":${entryText('U8', '"4"', '[0,4]')}}`,
+      4,
+      /shape: given a string/,
+    ],
     ['a shape of text', `{"a":${entryText('U8', '["4"]', '[0,4]')}}`, 4, /shape: given a string/],
-    ['a negative extent', `{"a":${entryText('U8', '[-4]', '[0,4]')}}`, 4, /not a plain whole number/],
+    [
+      'a negative extent',
+      `{"a":${entryText('U8', '[-4]', '[0,4]')}}`,
+      4,
+      /not a plain whole number/,
+    ],
     ['a fraction', `{"a":${entryText('U8', '[4.5]', '[0,4]')}}`, 4, /not a plain whole number/],
     ['an exponent', `{"a":${entryText('U8', '[4e0]', '[0,4]')}}`, 4, /not a plain whole number/],
-    ['an extent above 2 to the 53', `{"a":${entryText('U8', '[9007199254740993]', '[0,4]')}}`, 4, /whole numbers from 0 to/],
-    ['a rank above the limit', `{"a":${entryText('U8', `[${'1,'.repeat(32)}1]`, '[0,1]')}}`, 1, /more than 32 items/],
-    ['a shape whose product overflows', `{"a":${entryText('U8', `[${BIG},${BIG}]`, '[0,4]')}}`, 4, /bytes in all/],
-    ['an overflow hidden by a zero', `{"a":${entryText('U8', `[${BIG},2,0]`, '[0,0]')}}`, 0, /bytes in all/],
-    ['negative offsets', `{"a":${entryText('U8', '[4]', '[-4,0]')}}`, 4, /not a plain whole number/],
-    ['offsets above 2 to the 53', `{"a":${entryText('U8', '[4]', '[0,18446744073709551620]')}}`, 4, /whole numbers from 0/],
+    [
+      'an extent above 2 to the 53',
+      `{"a":${entryText('U8', '[9007199254740993]', '[0,4]')}}`,
+      4,
+      /whole numbers from 0 to/,
+    ],
+    [
+      'a rank above the limit',
+      `{"a":${entryText('U8', `[${'1,'.repeat(32)}1]`, '[0,1]')}}`,
+      1,
+      /more than 32 items/,
+    ],
+    [
+      'a shape whose product overflows',
+      `{"a":${entryText('U8', `[${BIG},${BIG}]`, '[0,4]')}}`,
+      4,
+      /bytes in all/,
+    ],
+    [
+      'an overflow hidden by a zero',
+      `{"a":${entryText('U8', `[${BIG},2,0]`, '[0,0]')}}`,
+      0,
+      /bytes in all/,
+    ],
+    [
+      'negative offsets',
+      `{"a":${entryText('U8', '[4]', '[-4,0]')}}`,
+      4,
+      /not a plain whole number/,
+    ],
+    [
+      'offsets above 2 to the 53',
+      `{"a":${entryText('U8', '[4]', '[0,18446744073709551620]')}}`,
+      4,
+      /whole numbers from 0/,
+    ],
     ['one offset', `{"a":${entryText('U8', '[4]', '[0]')}}`, 4, /data_offsets: given \[0\]/],
-    ['three offsets', `{"a":${entryText('U8', '[4]', '[0,4,4]')}}`, 4, /data_offsets: given \[0, 4, 4\]/],
-    ['end before begin', `{"a":${entryText('U8', '[0]', '[4,0]')}}`, 4, /data_offsets: given \[4, 0\]/],
-    ['offsets that do not match', `{"a":${entryText('F32', '[1]', '[0,3]')}}`, 3, /the bytes of F32 \[1\]/],
-    ['an overlap', `{"a":${U8_4},"b":${entryText('U8', '[4]', '[2,6]')}}`, 6, /"b" .* overlaps another/],
+    [
+      'three offsets',
+      `{"a":${entryText('U8', '[4]', '[0,4,4]')}}`,
+      4,
+      /data_offsets: given \[0, 4, 4\]/,
+    ],
+    [
+      'end before begin',
+      `{"a":${entryText('U8', '[0]', '[4,0]')}}`,
+      4,
+      /data_offsets: given \[4, 0\]/,
+    ],
+    [
+      'offsets that do not match',
+      `{"a":${entryText('F32', '[1]', '[0,3]')}}`,
+      3,
+      /the bytes of F32 \[1\]/,
+    ],
+    [
+      'an overlap',
+      `{"a":${U8_4},"b":${entryText('U8', '[4]', '[2,6]')}}`,
+      6,
+      /"b" .* overlaps another/,
+    ],
     ['the same bytes twice', `{"a":${U8_4},"b":${U8_4}}`, 4, /overlaps another/],
-    ['a hole', `{"a":${U8_4},"b":${entryText('U8', '[1]', '[5,6]')}}`, 6, /"b" .* follows a hole: given a begin of 5; allowed 4/],
+    [
+      'a hole',
+      `{"a":${U8_4},"b":${entryText('U8', '[1]', '[5,6]')}}`,
+      6,
+      /"b" .* follows a hole: given a begin of 5; allowed 4/,
+    ],
     ['a hole at the start', `{"a":${entryText('U8', '[3]', '[1,4]')}}`, 4, /follows a hole/],
-    ['an empty tensor in another', `{"a":${U8_4},"b":${entryText('U8', '[0]', '[2,2]')}}`, 4, /overlaps another/],
+    [
+      'an empty tensor in another',
+      `{"a":${U8_4},"b":${entryText('U8', '[0]', '[2,2]')}}`,
+      4,
+      /overlaps another/,
+    ],
     ['truncated data', `{"a":${U8_4}}`, 3, /is truncated: given 3 bytes of data; allowed 4/],
     ['longer data', `{"a":${U8_4}}`, 5, /has bytes that no tensor owns/],
     ['data without tensors', '{}', 1, /has bytes that no tensor owns/],
-    ['a huge empty promise', `{"a":${entryText('U8', `[${BIG}]`, `[0,${BIG}]`)}}`, 4, /is truncated/],
-    ['metadata that is text', '{"__metadata__":"x"}', 0, /given a string; allowed an object of strings/],
-    ['metadata of numbers', '{"__metadata__":{"a":1}}', 0, /given a number for "a"; allowed strings/],
+    [
+      'a huge empty promise',
+      `{"a":${entryText('U8', `[${BIG}]`, `[0,${BIG}]`)}}`,
+      4,
+      /is truncated/,
+    ],
+    [
+      'metadata that is text',
+      '{"__metadata__":"x"}',
+      0,
+      /given a string; allowed an object of strings/,
+    ],
+    [
+      'metadata of numbers',
+      '{"__metadata__":{"a":1}}',
+      0,
+      /given a number for "a"; allowed strings/,
+    ],
     ['metadata of objects', '{"__metadata__":{"a":{}}}', 0, /given an object for "a"/],
     ['half a surrogate pair', `{"\\ud800":${U8_4}}`, 4, /surrogate/],
   ])('%s', async (_, header, dataBytes, message) => {

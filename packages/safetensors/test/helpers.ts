@@ -29,7 +29,10 @@ export function rawFile(header: string | Uint8Array, dataBytes = 0, declared?: b
   return bytes
 }
 
-export async function written(bytes: Uint8Array | string, name = 'file.safetensors'): Promise<string> {
+export async function written(
+  bytes: Uint8Array | string,
+  name = 'file.safetensors',
+): Promise<string> {
   const path = join(await temporaryFolder(), name)
   await writeFile(path, bytes)
   return path
@@ -70,12 +73,25 @@ export function sizeOf(spec: TensorSpec): number {
   return tensorByteLength(spec.dtype, spec.shape) as number
 }
 
-const shape = fc.array(fc.oneof({ weight: 1, arbitrary: fc.constant(0) }, { weight: 9, arbitrary: fc.integer({ min: 1, max: 7 }) }), { maxLength: 4 })
+const shape = fc.array(
+  fc.oneof(
+    { weight: 1, arbitrary: fc.constant(0) },
+    { weight: 9, arbitrary: fc.integer({ min: 1, max: 7 }) },
+  ),
+  { maxLength: 4 },
+)
 
 const name = fc
   .oneof(
     fc.string({ unit: 'grapheme', minLength: 0, maxLength: 12 }),
-    fc.constantFrom('__proto__', 'constructor', 'toString', 'a"b\\c', '\u0000', 'model.layers.0.weight'),
+    fc.constantFrom(
+      '__proto__',
+      'constructor',
+      'toString',
+      'a"b\\c',
+      '\u0000',
+      'model.layers.0.weight',
+    ),
   )
   .filter((text) => text !== '__metadata__' && !/\p{Surrogate}/u.test(text))
 
