@@ -23,7 +23,8 @@ const ALLOWED = {
   dense: KINDS,
   moe: KINDS,
   deepgemm: ALL,
-  cli: ALL,
+  'tiny-moe': ['deepgemm'],
+  cli: [...ALL, 'tiny-moe'],
   testing: ['core'],
   bench: [...ALL, 'testing'],
 }

@@ -20,7 +20,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/
  */
 export function packages(from = root) {
   const folders = ['kernels']
-  for (const parent of ['packages', 'tools']) {
+  for (const parent of ['packages', 'tools', 'docs/examples']) {
     if (!existsSync(join(from, parent))) continue
     for (const name of readdirSync(join(from, parent)).sort()) folders.push(join(parent, name))
   }

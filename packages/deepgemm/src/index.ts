@@ -14,3 +14,4 @@ export {
   type Stream,
   type TensorSpec,
 } from '@deepgemm/runtime'
+export * from '@deepgemm/safetensors'
