@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import { type FileHandle, lstat, open, rename, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { CheckpointError } from '@deepgemm/core'
-import { ioError } from './errors.js'
+import { CheckpointError, requireKnownOptions } from '@deepgemm/core'
+import { ioError, requirePath } from './errors.js'
 import { writeFully } from './positional.js'
 import { quote } from './text.js'
 
@@ -47,7 +47,6 @@ export class AtomicFile {
 
   /** Flushes the content to the disk and closes it, still under its temporary name. */
   async seal(): Promise<void> {
-    if (!this.#open) return
     try {
       await this.#handle.sync()
       this.#open = false
@@ -84,6 +83,8 @@ export async function writeFileAtomic(
   content: string | Uint8Array,
   options: { readonly overwrite?: boolean } = {},
 ): Promise<void> {
+  requirePath('writeFileAtomic', path)
+  requireKnownOptions('writeFileAtomic', options, ['overwrite'])
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
   const file = await AtomicFile.create(path, bytes.byteLength, options.overwrite ?? false)
   try {

@@ -4,7 +4,7 @@ import { refuse, requireCount } from './errors.js'
 import { kind, parseEntry } from './header-entry.js'
 import { type JsonObject, JsonProblem, type JsonValue, parseJson } from './json.js'
 import { MAX_HEADER_BYTES, MAX_RANK, MAX_TENSORS } from './limits.js'
-import { quote } from './text.js'
+import { decodeUtf8, quote } from './text.js'
 
 /** Bytes before the header: its length as a little-endian 64-bit number. */
 export const PREFIX_BYTES = 8
@@ -72,14 +72,14 @@ function parseRoot(bytes: Uint8Array, path: string): JsonObject {
       ...(cause === undefined ? {} : { cause }),
     })
   if (bytes[0] !== 0x7b) throw damaged('a header that does not begin with "{"')
+  const text = decodeUtf8(bytes)
+  if (text === undefined) throw damaged('bytes that are not UTF-8')
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    // An object, because it begins with "{".
     return parseJson(text, JSON_LIMITS) as JsonObject
   } catch (cause) {
-    if (cause instanceof JsonProblem) {
-      throw damaged(`JSON in which ${cause.message}, at character ${cause.offset}`, cause)
-    }
-    throw damaged('bytes that are not UTF-8', cause)
+    if (!(cause instanceof JsonProblem)) throw cause
+    throw damaged(`JSON in which ${cause.message}, at character ${cause.offset}`, cause)
   }
 }
 

@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { ioError, refuse } from './errors.js'
 import { readFully } from './positional.js'
-import { quote } from './text.js'
+import { decodeUtf8, quote } from './text.js'
 
 export type OpenedFile = { readonly handle: FileHandle; readonly byteLength: number }
 
@@ -39,22 +39,15 @@ export async function readText(path: string, maxBytes: number): Promise<string> 
     }
     const bytes = new Uint8Array(byteLength)
     await readFully(handle, bytes, 0, path)
-    return decodeUtf8(bytes, path)
+    const text = decodeUtf8(bytes)
+    if (text !== undefined) return text
+    throw refuse(`${quote(path)} is not text`, {
+      given: 'bytes that are not UTF-8',
+      allowed: 'UTF-8',
+    })
   } catch (cause) {
     throw ioError(path, 'read', cause)
   } finally {
     await handle.close()
-  }
-}
-
-function decodeUtf8(bytes: Uint8Array, path: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw refuse(`${quote(path)} is not text`, {
-      given: 'bytes that are not UTF-8',
-      allowed: 'UTF-8',
-      cause,
-    })
   }
 }

@@ -16,3 +16,12 @@ export function quote(text: string): string {
 export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`
 }
+
+/** Decodes untrusted bytes; undefined when they are not UTF-8. A byte order mark at the start is dropped. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}

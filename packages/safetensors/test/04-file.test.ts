@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { CheckpointError, DisposedError, OptionError } from '@deepgemm/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { SafetensorsFile } from '../src/index.js'
+import { SAFETENSORS_DTYPES, SafetensorsFile } from '../src/index.js'
 import { entryText, rawFile, refusal, runs, temporaryFolder, written } from './helpers.js'
 
 const HEADER = `{"grid":${entryText('I16', '[5,3]', '[0,30]')},"s":${entryText('F32', '[]', '[30,34]')},"e":${entryText('U8', '[0,4]', '[34,34]')},"n":${entryText('U8', '[3,0]', '[34,34]')}}`
@@ -86,6 +86,23 @@ describe('a file built by hand', () => {
     await expect(file.read('grid')).rejects.toThrow(DisposedError)
     expect(file.entry('grid').byteLength).toBe(30)
   })
+})
+
+test('a file written by the reference implementation reads, in every dtype', async () => {
+  // Made by safetensors 0.8.0 for Python. Byte j of the i-th dtype's tensor is (7j + i) mod 256.
+  const path = join(import.meta.dirname, 'fixtures/reference.safetensors')
+  await using file = await SafetensorsFile.open(path)
+  const dtypes =
+    'BOOL U8 I8 F8_E5M2 F8_E4M3 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ I16 U16 F16 BF16 I32 U32 F32 C64 F64 I64 U64'
+  expect(SAFETENSORS_DTYPES.toSorted()).toEqual(dtypes.split(' ').sort())
+  expect(Object.fromEntries(file.metadata)).toEqual({ format: 'np', k: 'ü' })
+  for (const [i, dtype] of dtypes.split(' ').entries()) {
+    const entry = file.entry(`t.${dtype}`)
+    expect(entry).toMatchObject({ dtype, shape: [[], [3], [2, 2], [0, 4], [1, 2, 3]][i % 5] })
+    const bytes = Uint8Array.from({ length: entry.byteLength }, (_, j) => 7 * j + i)
+    expect(await file.read(entry.name)).toEqual(bytes)
+  }
+  expect(await file.read('ünïcode "q" \\')).toEqual(Uint8Array.of(1, 2))
 })
 
 describe('a wrong argument is an error that says what is allowed', () => {
