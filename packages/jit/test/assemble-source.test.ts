@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { assembleSource, readSourceTree } from '@deepgemm/jit'
+import { assembleSource, kernelSources, readSourceTree } from '@deepgemm/jit'
+import { cudaSources } from '@deepgemm/kernels'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from './support/folders.js'
 
@@ -103,5 +104,20 @@ describe('reading a source tree', () => {
   it('says which folder cannot be listed', async () => {
     const missing = join(temporaryFolder(), 'no')
     await expect(readSourceTree(missing)).rejects.toThrow(/cannot be listed: given .*no .*ENOENT/)
+  })
+
+  it('refuses a file too large to be a source, and a folder with too many', async () => {
+    const large = temporaryFolder()
+    writeFileSync(join(large, 'large.cuh'), Buffer.alloc(4 * 2 ** 20 + 1))
+    await expect(readSourceTree(large)).rejects.toThrow(/too large: given 4194305 bytes/)
+    const many = temporaryFolder()
+    for (let index = 0; index < 4097; index += 1) writeFileSync(join(many, `${index}.cuh`), '')
+    await expect(readSourceTree(many)).rejects.toThrow(/too many kernel sources/)
+  })
+
+  it('knows where the kernels of this library are', async () => {
+    const outcome = (tree: Promise<Iterable<unknown>>): Promise<unknown> =>
+      tree.then((files) => [...files], String)
+    expect(await outcome(kernelSources())).toEqual(await outcome(readSourceTree(cudaSources)))
   })
 })

@@ -1,15 +1,7 @@
-import {
-  chmodSync,
-  chownSync,
-  cpSync,
-  mkdirSync,
-  readdirSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KernelCache, kernelKey } from '@deepgemm/jit'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { entryFiles } from './support/files.js'
 import { temporaryFolder } from './support/folders.js'
 import { cubinOf, observedCache, specOf } from './support/kernels.js'
@@ -101,6 +93,29 @@ describe('roots', () => {
     await Promise.all([want(1), want(1)])
     expect(compiled).toEqual([1])
     expect(await cache.list()).toEqual([])
+  })
+})
+
+describe('a cache without a listener', () => {
+  it('warns the way Node does about what a person should know', async () => {
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, 'file'), '')
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    onTestFinished(() => warn.mockRestore())
+    const root = join(folder, 'cache')
+    const roots = { readOnly: [join(folder, 'file')], writable: root }
+    const cache = await KernelCache.open({ roots, env: {} })
+    const want = (): Promise<unknown> => cache.getOrCompile(specOf(1), async () => cubinOf(1))
+    await want()
+    writeFileSync(entryFiles(root, 1).cubin, '')
+    await want()
+    const small = await KernelCache.open({ roots: { writable: root }, env: {}, maxBytes: 1 })
+    await small.getOrCompile(specOf(2), async () => cubinOf(2))
+    expect(warn.mock.calls.map(([sentence]) => sentence)).toEqual([
+      expect.stringMatching(/file is not used: it is not a directory/),
+      expect.stringMatching(/is compiled anew: its cubin cannot be used: it is 0 bytes long/),
+      expect.stringMatching(/compiled kernels are not kept in .*exceeds the bound of 1 bytes/),
+    ])
   })
 })
 

@@ -45,10 +45,6 @@ export class BundleReader {
     return new BundleReader(file, items)
   }
 
-  get manifests(): readonly Manifest[] {
-    return this.#items.map((item) => item.manifest)
-  }
-
   /** The entries one by one; throws a CacheError at the first that is not what its manifest says. */
   async *entries(path: string): AsyncGenerator<CacheEntry> {
     for (const { manifest, offset } of this.#items) {

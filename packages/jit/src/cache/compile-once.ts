@@ -27,18 +27,20 @@ export async function findOrMake<T>(
 ): Promise<T> {
   const backoff = new Backoff()
   const watch = new LockWatch(fs, lock.path, lock.staleMs)
+  let others: 'held' | 'gone' | 'stuck' = 'gone'
   for (let waited = false; ; waited = true) {
     const found = await steps.find()
     if (found !== undefined) return found
     const leave = await steps.admit()
     try {
-      const taken = await tryLock(fs, lock.path)
+      const taken = others === 'stuck' ? 'unavailable' : await tryLock(fs, lock.path)
       if (taken !== 'busy') return await findOrMakeLocked(taken, steps)
     } finally {
       leave()
     }
     if (!waited) steps.onWait()
-    if (!(await watch.clearIfStale())) await backoff.pause()
+    others = await watch.clearIfStale()
+    if (others === 'held') await backoff.pause()
   }
 }
 

@@ -13,6 +13,8 @@ const createFlags =
 const readFlags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 const heartbeatMs = 1000
 const maxLockBytes = 1024
+/** Longest time that a lock may stand without its owner's name. */
+const namelessLifetimeMs = 2000
 /** A takeover takes microseconds; a guard this old was left by a crash. */
 const guardLifetimeMs = 60_000
 
@@ -66,6 +68,7 @@ export class LockWatch {
   readonly #path: string
   readonly #staleMs: number
   #last: { readonly identity: string; readonly beat: number; readonly since: number } | undefined
+  #staleSince: number | undefined
 
   constructor(fs: CacheFs, path: string, staleMs: number) {
     this.#fs = fs
@@ -73,12 +76,17 @@ export class LockWatch {
     this.#staleMs = staleMs
   }
 
-  /** Looks once, and removes the lock if it is stale. True when it is worth trying to lock again. */
-  async clearIfStale(): Promise<boolean> {
+  /**
+   * Looks once, and removes the lock if it is stale. 'gone': worth trying to lock again. 'stuck': a
+   * stale lock could not be removed for another `staleMs`, so there is nothing to wait for.
+   */
+  async clearIfStale(): Promise<'held' | 'gone' | 'stuck'> {
     const seen = await readLock(this.#fs, this.#path)
-    if (seen === undefined) return true
-    if (!this.#isStale(seen)) return false
-    return removeStale(this.#fs, this.#path, seen.identity)
+    if (seen === undefined) return 'gone'
+    if (!this.#isStale(seen)) return 'held'
+    if (await removeStale(this.#fs, this.#path, seen.identity)) return 'gone'
+    this.#staleSince ??= performance.now()
+    return performance.now() - this.#staleSince >= this.#staleMs ? 'stuck' : 'held'
   }
 
   #isStale(seen: SeenLock): boolean {
@@ -89,7 +97,12 @@ export class LockWatch {
       this.#last = { identity: seen.identity, beat: seen.beat, since: now }
       return false
     }
-    return now - last.since >= this.#staleMs
+    return now - last.since >= this.#lifetimeOf(seen)
+  }
+
+  /** A lock gets its owner's name in the same breath as its own; without one, its maker died. */
+  #lifetimeOf({ owner }: SeenLock): number {
+    return owner === undefined ? Math.min(this.#staleMs, namelessLifetimeMs) : this.#staleMs
   }
 }
 

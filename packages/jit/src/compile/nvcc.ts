@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { CompileError } from '@deepgemm/core'
-import { describeError } from '../errno.js'
+import { describeError, errnoOf } from '../errno.js'
 import type { CompilerIdentity } from '../kernel-key.js'
 import { refuseUnknownOptions, requireCount } from '../options.js'
 import { type ProcessResult, runBounded } from './bounded-process.js'
@@ -52,9 +52,8 @@ export class NvccCompiler implements Compiler {
 
   async compile(request: CompileRequest): Promise<CompileResult> {
     checkRequest(request)
-    const folder = await mkdtemp(join(tmpdir(), 'deepgemm-nvcc-'))
+    const folder = await makePrivateFolder(request.source)
     try {
-      await writeFile(join(folder, 'kernel.cu'), request.source, { mode: 0o600, flag: 'wx' })
       const result = await this.#run(this.#arguments(request), folder)
       if (result.timedOut) throw this.#tookTooLong(request)
       if (result.exitCode !== 0) throw compileFailure('nvcc', request, result.output)
@@ -131,14 +130,35 @@ function compilerEnvironment(env: NodeJS.ProcessEnv, folder: string): NodeJS.Pro
   return { ...Object.fromEntries(kept), LC_ALL: 'C', TMPDIR: folder }
 }
 
+/** A new folder of mode 0700 with the source in it. */
+async function makePrivateFolder(source: string): Promise<string> {
+  let folder: string | undefined
+  try {
+    folder = await mkdtemp(join(tmpdir(), 'deepgemm-nvcc-'))
+    await writeFile(join(folder, 'kernel.cu'), source, { mode: 0o600, flag: 'wx' })
+    return folder
+  } catch (cause) {
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true })
+    throw new CompileError('there is no room for the temporary files of nvcc', {
+      given: `${tmpdir()} (${describeError(cause)})`,
+      remedy: 'Make room, or set TMPDIR to a writable directory.',
+      cause,
+    })
+  }
+}
+
+/** Empty when nvcc wrote none: it claimed success, so the check of the content speaks. */
 async function readCubin(path: string): Promise<Uint8Array> {
-  const { size } = await stat(path)
-  if (size > maxCubinBytes) {
+  try {
+    const { size } = await stat(path)
+    if (size <= maxCubinBytes) return await readFile(path)
     throw new CompileError('nvcc made a cubin that is too large', {
       given: `${size} bytes`,
       allowed: `at most ${maxCubinBytes} bytes`,
       remedy: 'Check the kernel for huge tables.',
     })
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return new Uint8Array()
+    throw error
   }
-  return readFile(path)
 }
