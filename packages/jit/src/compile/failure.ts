@@ -18,7 +18,7 @@ export function compileFailure(
 }
 
 /** The first error lines of a compiler's output, or its first lines when none says "error". */
-export function firstErrors(log: string): string {
+function firstErrors(log: string): string {
   const lines = log
     .split(/\r?\n/)
     .filter((line) => line.trim() !== '')
