@@ -1,4 +1,5 @@
 import { GroupError } from './errors.js'
+import { requireInteger } from './options.js'
 import { BLOCK } from './recipe.js'
 import { ceilDiv, roundUp } from './shape.js'
 
@@ -24,12 +25,16 @@ export type ContiguousGroups = {
   readonly groupIndex: Int32Array
 }
 
-/** Lays groups of the given sizes out with aligned starts. @throws {GroupError} */
+/** Largest alignment of a group's start. */
+const MAX_ALIGNMENT = 1024
+
+/** Lays groups of the given sizes out with aligned starts. @throws {GroupError | OptionError} */
 export function contiguousGroups(
   sizes: readonly number[],
   alignment: number = CONTIGUOUS_ALIGNMENT,
 ): ContiguousGroups {
   requireGroupSizes(sizes)
+  requireInteger('The alignment of groups', alignment, 1, MAX_ALIGNMENT)
   const starts = new Int32Array(sizes.length)
   let rows = 0
   sizes.forEach((size, group) => {
@@ -73,7 +78,7 @@ export function requireGroupSizes(sizes: readonly number[]): void {
     })
   }
   const total = sizes.reduce((sum, size) => sum + size, 0)
-  if (sizes.length > MAX_GROUPS || total > 2 ** 31 - 1 - sizes.length * CONTIGUOUS_ALIGNMENT) {
+  if (sizes.length > MAX_GROUPS || total > 2 ** 31 - 1 - sizes.length * MAX_ALIGNMENT) {
     throw new GroupError('Groups do not fit', {
       given: `${sizes.length} groups, ${total} rows`,
       allowed: `at most ${MAX_GROUPS} groups and row offsets in int32`,

@@ -81,6 +81,7 @@ export function requireSameDevice(a: QuantizedTensor, b: QuantizedTensor): void 
   if (a.device.id === b.device.id) return
   throw new DeviceError('A and B are on different devices', {
     given: `${a.device.id} and ${b.device.id}`,
+    allowed: 'one device for all operands',
     remedy: 'Quantise both on one device.',
   })
 }

@@ -33,6 +33,7 @@ export class QuantizedTensor {
     if (values.device.id !== scales.tensor.device.id) {
       throw new DeviceError('Values and scales are on different devices', {
         given: `${values.device.id} and ${scales.tensor.device.id}`,
+        allowed: 'one device for both',
       })
     }
     scales.requireFor('The quantised values', values.shape)

@@ -1,5 +1,5 @@
 import { requireDType } from './dtype.js'
-import { OptionError } from './errors.js'
+import { OptionError, ShapeError } from './errors.js'
 import {
   type Recipe,
   requireRecipe,
@@ -10,7 +10,7 @@ import {
   scaleGrid,
   scaleShape,
 } from './recipe.js'
-import { requireSameShape } from './shape.js'
+import { requireSameShape, showShape } from './shape.js'
 import type { Tensor } from './tensor.js'
 
 /** Strides, in elements of the scale tensor, of one step in the scale grid. */
@@ -27,8 +27,15 @@ export class Scales {
   readonly recipe: Recipe
   readonly orientation: ScaleOrientation
 
+  /** @throws {DTypeError | ShapeError | RecipeError | OptionError} */
   constructor(tensor: Tensor, format: { recipe: Recipe; orientation: ScaleOrientation }) {
     requireDType('The scale tensor', tensor.dtype, SCALE_DTYPES)
+    if (tensor.shape.length !== 2 && tensor.shape.length !== 3) {
+      throw new ShapeError('A scale tensor has the wrong rank', {
+        given: showShape(tensor.shape),
+        allowed: 'a grid of rank 2, or rank 3 with leading groups',
+      })
+    }
     this.tensor = tensor as Tensor<ScaleDType>
     this.recipe = requireRecipe('The scale tensor', format.recipe)
     this.orientation = requireOrientation(format.orientation)
@@ -53,7 +60,7 @@ export class Scales {
     const grid = scaleShape(scaleGrid(this.recipe, rows, cols), this.orientation)
     const lead = shape.length === 3 ? [shape[0] as number] : []
     requireSameShape(
-      `${subject}: its ${this.recipe} scales (${this.orientation})`,
+      `${subject}: the grid of ${this.recipe} scales (${this.orientation})`,
       this.tensor.shape,
       [...lead, ...grid],
     )

@@ -1,5 +1,5 @@
 import { decodeArray } from './codecs/arrays.js'
-import { type DType, dtypeBytes } from './dtype.js'
+import { DTYPES, type DType, dtypeBytes, requireDType } from './dtype.js'
 import { DisposedError, LayoutError, ShapeError } from './errors.js'
 import { elementCount, requireShape, rowMajorStrides, type Shape, showShape } from './shape.js'
 import type { DeviceRef, Storage } from './storage.js'
@@ -28,12 +28,13 @@ export class Tensor<D extends DType = DType> {
   readonly strides: readonly number[]
   readonly byteOffset: number
 
-  /** @throws {ShapeError | LayoutError} when the view does not lie within the storage. */
+  /** @throws {DTypeError | ShapeError | LayoutError} when the view does not lie within the storage. */
   constructor(storage: Storage, layout: TensorLayout<D>) {
     this.storage = storage
-    this.dtype = layout.dtype
-    this.shape = requireShape(`Tensor ${storage.label}`, layout.shape)
-    this.strides = layout.strides ?? rowMajorStrides(layout.shape)
+    this.dtype = requireDType(`Tensor ${storage.label}`, layout.dtype, DTYPES) as D
+    // Copies, frozen: what was checked here is what kernels are told.
+    this.shape = Object.freeze([...requireShape(`Tensor ${storage.label}`, layout.shape)])
+    this.strides = Object.freeze([...(layout.strides ?? rowMajorStrides(layout.shape))])
     this.byteOffset = layout.byteOffset ?? 0
     requireWithin(this)
   }
@@ -54,6 +55,7 @@ export class Tensor<D extends DType = DType> {
 
   /** True when the elements lie back to back in row-major order. */
   get isContiguous(): boolean {
+    if (this.size === 0) return true
     const dense = rowMajorStrides(this.shape)
     return this.shape.every((extent, i) => extent <= 1 || this.strides[i] === dense[i])
   }
@@ -78,13 +80,16 @@ export class Tensor<D extends DType = DType> {
   /** Elements `start` to `end` (exclusive) along `dim`. @throws {ShapeError} */
   slice(dim: number, start: number, end: number): Tensor<D> {
     const extent = this.shape[dim]
-    if (extent === undefined || !(0 <= start && start <= end && end <= extent)) {
+    const isRange = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start <= end
+    if (extent === undefined || !isRange || start < 0 || end > extent) {
       throw new ShapeError(`Tensor ${this.storage.label} cannot be sliced`, {
         given: `dim ${dim}, ${start} to ${end} of shape ${showShape(this.shape)}`,
-        allowed: 'a dim of the tensor and 0 ≤ start ≤ end ≤ its extent',
+        allowed: 'a dim of the tensor and integers 0 ≤ start ≤ end ≤ its extent',
       })
     }
-    const skipped = start * (this.strides[dim] as number) * dtypeBytes(this.dtype)
+    // An empty slice at the very end would start past a storage whose last row has no gap.
+    const first = start === end ? 0 : start
+    const skipped = first * (this.strides[dim] as number) * dtypeBytes(this.dtype)
     return new Tensor(this.storage, {
       dtype: this.dtype,
       shape: this.shape.with(dim, end - start),

@@ -1,6 +1,6 @@
 import { type DType, dtypeBytes } from '../dtype.js'
 import { DTypeError, ShapeError } from '../errors.js'
-import type { FloatCodec } from './float-format.js'
+import { type FloatCodec, roundHalfEven } from './float-format.js'
 import { bf16, e4m3, e5m2, f16, ue8m0 } from './formats.js'
 
 const CODECS: Partial<Record<DType, FloatCodec>> = { e4m3, e5m2, ue8m0, f16, bf16 }
@@ -48,7 +48,8 @@ export function decodeTable(dtype: DType): Float32Array {
 /**
  * Little-endian bytes of `values` in `dtype`, rounded to nearest even (ue8m0: up).
  *
- * @throws {DTypeError} for 64-bit integers, which JavaScript numbers cannot hold.
+ * @throws {DTypeError} for values that an integer dtype or bool does not have, and for 64-bit
+ * integers, which JavaScript numbers cannot hold.
  */
 export function encodeArray(dtype: DType, values: ArrayLike<number>): Uint8Array<ArrayBuffer> {
   const codec = CODECS[dtype]
@@ -56,11 +57,29 @@ export function encodeArray(dtype: DType, values: ArrayLike<number>): Uint8Array
     codec === undefined ? NATIVE[dtype] : dtypeBytes(dtype) === 1 ? Uint8Array : Uint16Array
   if (Native === undefined) throw unsupported(dtype)
   const out = new Native(values.length)
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number
-    out[i] = codec === undefined ? value : codec.encode(value)
-  }
+  const convert = codec?.encode ?? nativeConversion(dtype)
+  for (let i = 0; i < values.length; i++) out[i] = convert(values[i] as number)
   return new Uint8Array(out.buffer)
+}
+
+/** Typed arrays round to f32 by themselves, but wrap integers. */
+function nativeConversion(dtype: DType): (value: number) => number {
+  if (dtype === 'f32' || dtype === 'f64') return (value) => value
+  const [min, max] = integerRange(dtype)
+  return (value) => {
+    const rounded = dtype === 'bool' ? value : roundHalfEven(value)
+    if (Number.isInteger(rounded) && rounded >= min && rounded <= max) return rounded
+    throw new DTypeError(`A value cannot be stored as ${dtype}`, {
+      given: String(value),
+      allowed: `${dtype === 'bool' ? 'exactly' : 'numbers from'} ${min} ${dtype === 'bool' ? 'or' : 'to'} ${max}`,
+    })
+  }
+}
+
+function integerRange(dtype: DType): [min: number, max: number] {
+  if (dtype === 'bool') return [0, 1]
+  const bits = 8 * dtypeBytes(dtype)
+  return dtype.startsWith('u') ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
 }
 
 /**
@@ -86,7 +105,7 @@ export function decodeArray(dtype: DType, bytes: Uint8Array): Float32Array {
   }
   const Native = NATIVE[dtype]
   if (Native === undefined) throw unsupported(dtype)
-  return Float32Array.from(typedView(bytes, Native, size))
+  return new Float32Array(typedView(bytes, Native, size))
 }
 
 function decodeBf16(codes: Uint16Array): Float32Array {
@@ -97,7 +116,8 @@ function decodeBf16(codes: Uint16Array): Float32Array {
 
 /** A typed view of `bytes`, copied only when its offset is not aligned to the element size. */
 function typedView(bytes: Uint8Array, Native: NumberArrayConstructor, size: number): NumberArray {
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  // Not slice(): that of a Node Buffer makes a view, as unaligned as the original.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   return new Native(aligned.buffer, aligned.byteOffset, aligned.byteLength / size)
 }
 

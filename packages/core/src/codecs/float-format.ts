@@ -29,7 +29,8 @@ function exponentOf(value: number): number {
   return ((bits.getUint16(0) >> 4) & 0x7ff) - 1023
 }
 
-function roundHalfEven(value: number): number {
+/** The integer nearest to `value`, the even one of a tie. */
+export function roundHalfEven(value: number): number {
   const floor = Math.floor(value)
   const rest = value - floor
   if (rest > 0.5) return floor + 1
