@@ -6,5 +6,7 @@ import { setup } from './setup.mjs'
 
 await runMain(async () => {
   await setup()
-  return foreground(process.execPath, ['tools/cli/dist/main.js', 'demo', ...process.argv.slice(2)])
+  const model = 'docs/examples/tiny-moe/model'
+  const args = ['tools/cli/dist/main.js', 'demo', model, ...process.argv.slice(2)]
+  return foreground(process.execPath, args)
 })

@@ -14,4 +14,6 @@ export {
   type Stream,
   type TensorSpec,
 } from '@deepgemm/runtime'
+// `TensorSpec` above is the runtime's.
+export type { TensorSpec as CheckpointTensorSpec } from '@deepgemm/safetensors'
 export * from '@deepgemm/safetensors'

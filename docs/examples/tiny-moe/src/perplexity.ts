@@ -3,8 +3,8 @@ import type { Model } from './model.js'
 export type PerplexityOptions = {
   /** Tokens per window; windows do not overlap and each starts from nothing. */
   readonly window: number
-  /** Told the tokens scored so far. */
-  readonly onProgress?: (done: number, total: number) => void
+  /** Told the tokens of every window that is done. */
+  readonly advance?: (tokens: number) => void
 }
 
 export type Perplexity = {
@@ -20,7 +20,7 @@ export type Perplexity = {
 export async function perplexity(
   model: Model,
   ids: readonly number[],
-  { window, onProgress }: PerplexityOptions,
+  { window, advance }: PerplexityOptions,
 ): Promise<Perplexity> {
   let sum = 0
   let tokens = 0
@@ -29,7 +29,7 @@ export async function perplexity(
     const logits = await model.start().append(part.slice(0, -1))
     sum += negativeLogLikelihood(logits, part.slice(1), model.config.vocab_size)
     tokens += part.length - 1
-    onProgress?.(Math.min(start + window, ids.length), ids.length)
+    advance?.(part.length)
   }
   const nll = sum / tokens
   return { perplexity: Math.exp(nll), nll, tokens }

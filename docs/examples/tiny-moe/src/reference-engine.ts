@@ -79,7 +79,8 @@ function multiply(x: Float32Array, { data, rows, columns }: Matrix): Float32Arra
   for (let r = 0; r < rows; r += 4) {
     const last = Math.min(r + 4, rows)
     for (let t = 0; t < tokens; t++) {
-      if (last - r === 4) multiplyFour(x, t * columns, data, r * columns, columns, out, t * rows + r)
+      if (last - r === 4)
+        multiplyFour(x, t * columns, data, r * columns, columns, out, t * rows + r)
       else {
         for (let i = r; i < last; i++) {
           let sum = 0

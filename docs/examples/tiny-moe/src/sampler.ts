@@ -18,8 +18,11 @@ export function sampler(temperature: number, seed: number): Sampler {
     const max = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
     const weights = Float64Array.from(logits, (x) => Math.exp((x - max) / temperature))
     let rest = random() * weights.reduce((sum, x) => sum + x, 0)
-    const chosen = weights.findIndex((weight) => (rest -= weight) < 0)
-    return chosen < 0 ? greedy(logits) : chosen
+    for (let i = 0; i < weights.length; i++) {
+      rest -= weights[i] as number
+      if (rest < 0) return i
+    }
+    return greedy(logits)
   }
 }
 

@@ -57,7 +57,12 @@ export function requireMatrixShape(name: string, shape: readonly number[]): [num
   })
 }
 
-function scaleBlocks(data: Float32Array, rows: number, columns: number, scales: Float32Array): void {
+function scaleBlocks(
+  data: Float32Array,
+  rows: number,
+  columns: number,
+  scales: Float32Array,
+): void {
   const blocks = Math.ceil(columns / BLOCK)
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {

@@ -1,0 +1,90 @@
+import { Checkpoint } from 'deepgemm'
+import { type VerifySummary, verifyCheckpoint } from '../checkpoint/verify.js'
+import { number, type RawOptions } from '../options.js'
+import { formatBytes, formatError, formatShape } from '../output/format.js'
+import { startProgress } from '../output/progress.js'
+import { printTable } from '../output/table.js'
+import { say, sayJson, type Terminal } from '../output/terminal.js'
+
+/** Largest error a layer may have by default; e4m3 with 128x128 scales of normal data has 7e-4. */
+const MAX_ERROR = 2e-3
+
+/** `deepgemm verify <a> <b>`: exit code 1 when a layer is too far off, or missing. */
+export async function verifyCommand(
+  terminal: Terminal,
+  folder: string,
+  original: string,
+  options: RawOptions,
+): Promise<number> {
+  const maxError = number(options, 'maxError', { fallback: MAX_ERROR, min: 0, max: 2 })
+  const summary = await verifyFolders(terminal, folder, original)
+  printLayers(terminal, summary)
+  const passed = report(terminal, summary, maxError)
+  sayJson(terminal, { passed, maxError, ...summary })
+  return passed ? 0 : 1
+}
+
+/** Compares two checkpoint folders. */
+export async function verifyFolders(
+  terminal: Terminal,
+  folder: string,
+  original: string,
+): Promise<VerifySummary> {
+  await using a = await Checkpoint.open(folder)
+  await using b = await Checkpoint.open(original)
+  const progress = startProgress(terminal, `Verifying ${folder}`, b.totalBytes)
+  try {
+    const summary = await verifyCheckpoint(a, b, terminal.signal, (bytes) =>
+      progress.advance(bytes),
+    )
+    progress.finish(`Verified ${summary.layers.length} tensors of ${folder}`)
+    return summary
+  } catch (error) {
+    progress.fail()
+    throw error
+  }
+}
+
+function printLayers(terminal: Terminal, { layers }: VerifySummary): void {
+  printTable(
+    terminal,
+    [
+      { name: 'tensor' },
+      { name: 'shape' },
+      { name: 'format' },
+      { name: 'original' },
+      { name: 'error', align: 'right' },
+      { name: 'worst row', align: 'right' },
+      { name: 'its error', align: 'right' },
+    ],
+    layers.map(({ name, shape, format, original, error, worstRow }) => [
+      name,
+      formatShape(shape),
+      format,
+      original,
+      formatError(error),
+      worstRow.row,
+      formatError(worstRow.error),
+    ]),
+  )
+}
+
+/** Says the totals; true when all is well. */
+function report(terminal: Terminal, summary: VerifySummary, maxError: number): boolean {
+  const { layers, problems, worst, bytes, originalBytes } = summary
+  const bad = layers.filter(({ error }) => !(error <= maxError))
+  for (const problem of problems) say(terminal, problem)
+  for (const { name, error } of bad) {
+    say(terminal, `${name} is off by ${formatError(error)}, more than ${formatError(maxError)}`)
+  }
+  const changed = layers.filter(({ error }) => error !== 0).length
+  say(
+    terminal,
+    `${layers.length} tensors, ${changed} of them changed; ${formatBytes(bytes)} against ${formatBytes(originalBytes)}`,
+  )
+  if (worst !== undefined)
+    say(terminal, `Largest error ${formatError(worst.error)} in ${worst.name}`)
+  const passed = bad.length === 0 && problems.length === 0
+  say(terminal, passed ? 'Passed' : 'Failed')
+  return passed
+}

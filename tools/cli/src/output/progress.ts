@@ -1,0 +1,77 @@
+import { progress } from '@clack/prompts'
+import { formatDuration } from './format.js'
+import type { Terminal } from './terminal.js'
+
+/** Progress of a job whose size is known. */
+export interface Progress {
+  /** Moves on by `amount` of the total. */
+  advance(amount: number): void
+  /** Ends with a line that says what was achieved. */
+  finish(message: string): void
+  /** Ends without success. */
+  fail(): void
+}
+
+/** Least time between two updates of a bar, in milliseconds. */
+const INTERVAL_MS = 100
+
+/** A bar with the time left in a terminal, two plain lines elsewhere; on stderr. */
+export function startProgress(terminal: Terminal, title: string, total: number): Progress {
+  return terminal.interactive
+    ? new BarProgress(terminal, title, total)
+    : new PlainProgress(terminal, title)
+}
+
+class BarProgress implements Progress {
+  readonly #title: string
+  readonly #total: number
+  readonly #bar: ReturnType<typeof progress>
+  readonly #started = performance.now()
+  #done = 0
+  #shown = 0
+  #updated = 0
+
+  constructor(terminal: Terminal, title: string, total: number) {
+    this.#title = title
+    this.#total = Math.max(total, 1)
+    this.#bar = progress({ max: 100, output: terminal.stderr, signal: terminal.signal })
+    this.#bar.start(title)
+  }
+
+  advance(amount: number): void {
+    this.#done += amount
+    const now = performance.now()
+    if (now - this.#updated < INTERVAL_MS && this.#done < this.#total) return
+    this.#updated = now
+    const percent = Math.floor((100 * this.#done) / this.#total)
+    const left = ((now - this.#started) / 1000) * (this.#total / Math.max(this.#done, 1) - 1)
+    const message = `${this.#title}  ${percent} %, ${formatDuration(left)} left`
+    this.#bar.advance(percent - this.#shown, message)
+    this.#shown = percent
+  }
+
+  finish(message: string): void {
+    this.#bar.stop(message)
+  }
+
+  fail(): void {
+    this.#bar.error(this.#title)
+  }
+}
+
+class PlainProgress implements Progress {
+  readonly #terminal: Terminal
+
+  constructor(terminal: Terminal, title: string) {
+    this.#terminal = terminal
+    terminal.stderr.write(`${title} ...\n`)
+  }
+
+  advance(): void {}
+
+  finish(message: string): void {
+    this.#terminal.stderr.write(`${message}\n`)
+  }
+
+  fail(): void {}
+}

@@ -1,0 +1,43 @@
+import { OptionError } from 'deepgemm'
+import { errorSentence, exitCodeOf } from './errors.js'
+import { program, type TerminalFactory } from './program.js'
+
+/** Exit code of a process that Ctrl-C ended. */
+const INTERRUPTED = 130
+
+/** Runs a command line to its exit code. Errors become one sentence on stderr. */
+export async function run(
+  args: readonly string[],
+  version: string,
+  terminal: TerminalFactory,
+): Promise<number> {
+  const { stderr, signal } = terminal(false)
+  try {
+    const cli = program(version, terminal)
+    cli.parse(['node', 'deepgemm', ...args], { run: false })
+    if (cli.options['help'] === true || cli.options['version'] === true) return 0
+    if (cli.matchedCommand === undefined) {
+      if (args.length > 0)
+        throw unknownCommand(
+          args[0] as string,
+          cli.commands.map(({ name }) => name),
+        )
+      cli.outputHelp()
+      return 2
+    }
+    return await cli.runMatchedCommand()
+  } catch (error) {
+    if (signal.aborted) return INTERRUPTED
+    stderr.write(`deepgemm: ${errorSentence(error)}\n`)
+    if (args.includes('--debug')) stderr.write(`${(error as Error).stack}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+function unknownCommand(given: string, commands: readonly string[]): OptionError {
+  return new OptionError('There is no such command', {
+    given,
+    allowed: commands.join(', '),
+    remedy: 'deepgemm --help explains them.',
+  })
+}
