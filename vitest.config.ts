@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 import { needsAddon, packages, root, sourceEntries } from './scripts/lib/workspace.mjs'
 
 const all = packages()
+const addonSetup = join(root, 'scripts/vitest/build-addon.mjs')
 const withTests = all.filter((item) => existsSync(join(item.dir, 'test')))
 
 export default defineConfig({
@@ -33,7 +34,7 @@ export default defineConfig({
           name: item.name.replace('@deepgemm/', ''),
           root: item.dir,
           include: ['test/**/*.test.ts'],
-          globalSetup: needsAddon(item.name, all) ? ['../../scripts/vitest/build-addon.mjs'] : [],
+          globalSetup: needsAddon(item.name, all) ? [addonSetup] : [],
         },
       })),
       {

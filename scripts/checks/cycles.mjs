@@ -23,7 +23,7 @@ function graphOf(folder) {
  * @param {Map<string, string[]>} graph
  * @returns {string[][]}
  */
-export function findCycles(graph) {
+function findCycles(graph) {
   const cycles = []
   const done = new Set()
   const visit = (node, path) => {

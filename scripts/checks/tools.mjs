@@ -26,4 +26,5 @@ export const types = command('types', 'tests and scripts type-check (tsc)', 'tsc
 ])
 export const knip = command('knip', 'no dead code or unused dependency (knip)', 'knip', [
   '--no-progress',
+  '--no-config-hints',
 ])
