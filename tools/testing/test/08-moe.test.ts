@@ -18,6 +18,7 @@ describe('reference routing', () => {
       experts: 4,
       topK: 2,
       gating: 'softmax',
+      normalize: false,
     })
     expect([...indices]).toEqual([2, 1])
     expect(weights[0]).toBeCloseTo(4 / 9, 12)
@@ -30,12 +31,11 @@ describe('reference routing', () => {
     const softmax = referenceRoute({
       ...input,
       gating: 'softmax',
-      normalize: true,
       scalingFactor: 10,
     })
     expect(softmax.weights[0]).toBeCloseTo(6, 12)
     expect(softmax.weights[1]).toBeCloseTo(4, 12)
-    const sigmoid = referenceRoute({ ...input, gating: 'group-limited-sigmoid', normalize: true })
+    const sigmoid = referenceRoute({ ...input, gating: 'group-limited-sigmoid' })
     expect(sigmoid.weights[0]).toBeCloseTo(0.75 / (0.75 + 2 / 3), 12)
   })
 
@@ -55,6 +55,7 @@ describe('reference routing', () => {
       experts: 4,
       topK: 2,
       gating: 'group-limited-sigmoid',
+      normalize: false,
     })
     expect([...indices]).toEqual([2, 3])
     expect([...weights]).toEqual([0.5, 0.5])
@@ -112,6 +113,7 @@ describe('reference routing', () => {
       experts,
       topK,
       gating: 'softmax',
+      normalize: false,
     })
     indices.forEach((expert, slot) => {
       const row = logits.subarray(Math.floor(slot / topK) * experts).subarray(0, experts)

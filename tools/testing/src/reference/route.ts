@@ -9,12 +9,12 @@ export type RouteInput = {
   readonly experts: number
   readonly topK: number
   readonly gating: 'softmax' | 'group-limited-sigmoid'
-  /** Divide the weights by the sum of the selected ones. */
+  /** Divide the weights by the sum of the selected ones; default true. */
   readonly normalize?: boolean
   readonly scalingFactor?: number
   /** [experts]; sigmoid only. */
   readonly bias?: ArrayLike<number>
-  /** Runs of experts, and how many of them stay; sigmoid only. */
+  /** Runs of experts (default 1), and how many of them stay (default all); sigmoid only. */
   readonly groups?: number
   readonly topGroups?: number
 }
@@ -66,13 +66,13 @@ export function referenceRoute(input: RouteInput): Routing {
 function weigh(
   logits: readonly number[],
   order: readonly number[],
-  { gating, normalize, scalingFactor = 1 }: RouteInput,
+  { gating, normalize = true, scalingFactor = 1 }: RouteInput,
 ): { weights: number[]; bounds: number[] } {
   const isSoftmax = gating === 'softmax'
   const scores = isSoftmax ? softmax(logits) : logits.map(sigmoid)
   const selected = order.map((expert) => scores[expert] as number)
   const sum = selected.reduce((total, score) => total + score, 0)
-  const divisor = normalize === true ? sum + (isSoftmax ? 0 : SUM_FLOOR) : 1
+  const divisor = normalize ? sum + (isSoftmax ? 0 : SUM_FLOOR) : 1
   const weights = selected.map((score) => (score / divisor) * scalingFactor)
   const spread = isSoftmax ? Math.min(Math.max(...logits) - Math.min(...logits), 128) : 0
   const relative = gamma(2 * (spread + 6) + (isSoftmax ? logits.length : 0) + order.length + 3)
@@ -117,7 +117,7 @@ function select(logits: readonly number[], input: RouteInput): Ranking {
 /** A group scores the sum of its two best; only which groups stay matters, not their order. */
 function selectGroups(
   biased: readonly number[],
-  { experts, groups = 1, topGroups = 1 }: RouteInput,
+  { experts, groups = 1, topGroups = groups }: RouteInput,
 ): { stays: (group: number) => boolean; gap: number } {
   const size = experts / groups
   const scores = Array.from({ length: groups }, (_, group) => {
