@@ -1,73 +1,12 @@
-// The house rules, one check each. `node scripts/check.mjs layers knip` runs some, no names run all.
+// `node scripts/check.mjs layers knip` runs some of the house rules, no names run all.
 
-import { fileURLToPath } from 'node:url'
-import * as clangFormat from './checks/clang-format.mjs'
-import * as cuda from './checks/cuda.mjs'
-import * as cycles from './checks/cycles.mjs'
-import * as fileLength from './checks/file-length.mjs'
-import * as layers from './checks/layers.mjs'
-import * as readme from './checks/readme.mjs'
-import * as tarballs from './checks/tarballs.mjs'
-import { biome, knip, types } from './checks/tools.mjs'
-import { PlainError, runMain, say, seconds } from './lib/report.mjs'
+import { runMain, say } from './lib/report.mjs'
 import { setup } from './setup.mjs'
 
-/**
- * @typedef {{ problems: string[], note?: string, skipped?: string }} Outcome
- * @typedef {{ name: string, title: string, check: () => Promise<Outcome> }} Check
- */
-
-/** @type {Check[]} */
-const checks = [
-  { name: 'layers', title: layers.title, check: () => layers.check() },
-  { name: 'cycles', title: cycles.title, check: () => cycles.check() },
-  { name: 'file-length', title: fileLength.title, check: () => fileLength.check() },
-  biome,
-  { name: 'clang-format', title: clangFormat.title, check: () => clangFormat.check() },
-  types,
-  knip,
-  { name: 'cuda', title: cuda.title, check: () => cuda.check() },
-  { name: 'readme', title: readme.title, check: readme.check },
-  { name: 'tarballs', title: tarballs.title, check: tarballs.check },
-]
-
-/** @returns {Promise<'passed' | 'failed' | 'skipped'>} */
-async function perform({ name, title, check }) {
-  const since = performance.now()
-  const { problems, note, skipped } = await check()
-  const detail = [note, seconds(since)].filter(Boolean).join(', ')
-  if (skipped) {
-    say(`  skipped ${name}: ${skipped}`)
-    return 'skipped'
-  }
-  say(`  ${problems.length === 0 ? 'ok     ' : 'FAILED '} ${name}: ${title} (${detail})`)
-  for (const problem of problems) say(problem.replaceAll(/^/gm, '          '))
-  return problems.length === 0 ? 'passed' : 'failed'
-}
-
-/**
- * Runs the named checks, or all.
- * @param {readonly string[]} names
- */
-export async function runChecks(names) {
-  const unknown = names.filter((name) => !checks.some((item) => item.name === name))
-  if (unknown.length > 0) {
-    const known = checks.map((item) => item.name).join(', ')
-    throw new PlainError(`Unknown check ${unknown.join(', ')}. There are: ${known}.`)
-  }
-  const tally = { passed: 0, failed: 0, skipped: 0 }
-  for (const item of checks) {
-    if (names.length > 0 && !names.includes(item.name)) continue
-    tally[await perform(item)]++
-  }
-  return tally
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await runMain(async () => {
-    await setup()
-    const { passed, failed } = await runChecks(process.argv.slice(2))
-    say(`${passed} passed, ${failed} failed`)
-    return failed === 0 ? 0 : 1
-  })
-}
+await runMain(async () => {
+  await setup()
+  const { runChecks } = await import('./checks/index.mjs') // stands on what set-up installs
+  const { passed, failed } = await runChecks(process.argv.slice(2))
+  say(`${passed} passed, ${failed} failed`)
+  return failed === 0 ? 0 : 1
+})

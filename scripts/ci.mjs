@@ -2,7 +2,6 @@
 
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { runChecks } from './check.mjs'
 import { runMain, say, seconds } from './lib/report.mjs'
 import { foreground } from './lib/run.mjs'
 import { root } from './lib/workspace.mjs'
@@ -31,6 +30,7 @@ await runMain(async () => {
   const since = performance.now()
   await setup()
   say('Checks')
+  const { runChecks } = await import('./checks/index.mjs') // stands on what set-up installs
   const checks = await runChecks([])
   say(`Tests, after ${seconds(since)}`)
   const tests = await runTests()

@@ -2,7 +2,7 @@
 
 import { run } from '../lib/run.mjs'
 
-/** @returns {import('../check.mjs').Check} */
+/** @returns {import('./index.mjs').Check} */
 function command(name, title, tool, args) {
   return {
     name,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { runChecks } from '../check.mjs'
+import { runChecks } from '../checks/index.mjs'
 import { must, run } from '../lib/run.mjs'
 import { tally } from '../vitest/tally.mjs'
 
