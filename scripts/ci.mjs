@@ -2,7 +2,7 @@
 
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { runMain, say, seconds } from './lib/report.mjs'
+import { PlainError, runMain, say, seconds } from './lib/report.mjs'
 import { foreground } from './lib/run.mjs'
 import { root } from './lib/workspace.mjs'
 import { setup } from './setup.mjs'
@@ -26,16 +26,24 @@ async function runTests() {
   }
 }
 
-await runMain(async () => {
-  const since = performance.now()
+/** @returns {Promise<{ passed: number, failed: number }>} */
+async function everything() {
   await setup()
   say('Checks')
   const { runChecks } = await import('./checks/index.mjs') // stands on what set-up installs
   const checks = await runChecks([])
-  say(`Tests, after ${seconds(since)}`)
+  say('Tests')
   const tests = await runTests()
-  const failed = checks.failed + tests.failed
+  return { passed: checks.passed + tests.passed, failed: checks.failed + tests.failed }
+}
+
+await runMain(async () => {
+  const since = performance.now()
+  const { passed, failed } = await everything().catch((error) => {
+    say(error instanceof PlainError ? error.message : error.stack)
+    return { passed: 0, failed: 1 }
+  })
   say(`All done in ${seconds(since)}.`)
-  say(`${checks.passed + tests.passed} passed, ${failed} failed`)
+  say(`${passed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
 })
