@@ -5,6 +5,7 @@ import type { Device, Stream } from '@deepgemm/runtime'
 import {
   type CombineCall,
   cpuCombine,
+  cpuF32Scales,
   cpuGemm,
   cpuPermuteRows,
   cpuPlanPermutation,
@@ -45,6 +46,18 @@ export function enqueueDense(
   operands: { readonly a: QuantizedTensor; readonly b: QuantizedTensor; readonly out: Tensor },
 ): void {
   cpuGemm(cpuQueue(stream.device, stream), problem, operands)
+}
+
+/**
+ * The operand as every product of a layer reads it. Scales that have to be converted for that join
+ * `made`, to be disposed after the last product.
+ */
+export function enqueueF32Scales(
+  stream: Stream,
+  operand: QuantizedTensor,
+  made: Tensor[],
+): QuantizedTensor {
+  return cpuF32Scales(cpuQueue(stream.device, stream), operand, made)
 }
 
 export function enqueueQuantize(

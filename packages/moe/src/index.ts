@@ -17,6 +17,15 @@ export {
   type GroupedGemmRun,
   planGroupedGemm,
 } from './grouped/plan.js'
+export type { MoeExtents, MoeWeights, SwigluWeights } from './layer/model.js'
+export {
+  type MoeCapacity,
+  MoeLayer,
+  type MoeLayerOptions,
+  type MoeLoadOptions,
+  type MoeRunOptions,
+} from './layer/moe-layer.js'
+export type { CheckpointLike, NamedTensors, WeightSource } from './layer/source.js'
 export { type Permutation, type PermutationOptions, planPermutation } from './permutation.js'
 export { type PermuteOptions, permute } from './permute.js'
 export { type QuantizeKGroupedOptions, quantizeKGrouped } from './quantize-k-grouped.js'

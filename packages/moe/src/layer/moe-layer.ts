@@ -1,0 +1,225 @@
+import {
+  DisposedError,
+  FLOAT_DTYPES,
+  type FloatDType,
+  OptionError,
+  requireInteger,
+  requireKnownOptions,
+  requireOutput,
+  ShapeError,
+  Tensor,
+} from '@deepgemm/core'
+import { type Device, type DeviceEvent, resolveStream, type Stream } from '@deepgemm/runtime'
+import { requireTensor } from '../checks.js'
+import { GATING_OPTIONS, type Gating } from '../gating.js'
+import { gatingFromConfig } from './config.js'
+import { readWeights } from './load.js'
+import { MAX_TOKENS, type MoeExtents, type MoeModel, type MoeWeights } from './model.js'
+import { enqueueLayer } from './pipeline.js'
+import { type OwnedModel, prepareModel } from './prepare.js'
+import { sourceOf, type WeightSource } from './source.js'
+import { bufferBytes, Workspace } from './workspace.js'
+
+/** How large the batches of a layer may be. */
+export type MoeCapacity = {
+  /** The most tokens of one run. */
+  readonly maxTokens: number
+  /**
+   * Runs of at most so many tokens use the masked layout, whose shapes do not depend on the
+   * routing, as a captured graph needs; larger ones use the packed layout. The results have the
+   * same bits. Default: 16, or `maxTokens` where that is less.
+   */
+  readonly maxDecodeTokens?: number
+}
+
+export type MoeLayerOptions = MoeWeights & Gating & MoeCapacity
+
+/** What is not given is read from the checkpoint's config. */
+export type MoeLoadOptions = Partial<Gating> & MoeCapacity
+
+export type MoeRunOptions = {
+  /** [T, E]: what a router of the caller's own says. Default: computed by the layer's router. */
+  readonly logits?: Tensor
+  /** [T, H], written to instead of a new bf16 tensor. May be `x`. */
+  readonly out?: Tensor
+  /** Default: the device's default stream. */
+  readonly stream?: Stream
+}
+
+const DECODE_TOKENS = 16
+const CAPACITY_OPTIONS = ['maxTokens', 'maxDecodeTokens']
+const WEIGHT_OPTIONS = ['experts', 'router', 'shared']
+
+type Capacities = Required<MoeCapacity>
+
+/**
+ * A mixture-of-experts layer: [T, H] to [T, H], every product in FP8.
+ *
+ * A run quantises the tokens (1x128), routes them, gathers the rows of each expert, computes
+ * down · (silu(gate) · up) per expert, and sums up the weighted results and the shared experts.
+ * Intermediate results are bf16. The workspace is allocated once, at creation. The bits of a result
+ * depend on the input, the weights and the instruction set alone.
+ */
+export class MoeLayer implements Disposable {
+  readonly device: Device
+  readonly extents: MoeExtents
+  readonly maxTokens: number
+  readonly maxDecodeTokens: number
+  readonly #model: MoeModel
+  readonly #owned: OwnedModel['owned']
+  readonly #workspace: Workspace
+  #last: { readonly stream: Stream; readonly done: DeviceEvent } | undefined
+  #disposed = false
+
+  private constructor(device: Device, { model, owned }: OwnedModel, capacity: Capacities) {
+    this.device = device
+    this.extents = model.extents
+    this.maxTokens = capacity.maxTokens
+    this.maxDecodeTokens = capacity.maxDecodeTokens
+    this.#model = model
+    this.#owned = owned
+    const { topK } = model.gating
+    const decodeRows = model.extents.experts * capacity.maxDecodeTokens
+    const rows = Math.max(capacity.maxTokens * topK, decodeRows)
+    const bytes = bufferBytes(model.extents, { tokens: capacity.maxTokens, topK, rows })
+    this.#workspace = new Workspace(device, bytes)
+  }
+
+  /**
+   * A layer with these weights, which stay the caller's: dispose them after the layer.
+   *
+   * @throws {ShapeError | DTypeError | RecipeError | LayoutError | OptionError | DeviceError | DisposedError}
+   */
+  static async create(device: Device, options: MoeLayerOptions): Promise<MoeLayer> {
+    const known = [...WEIGHT_OPTIONS, ...GATING_OPTIONS, ...CAPACITY_OPTIONS]
+    requireKnownOptions('MoeLayer.create', options, known)
+    const capacity = resolveCapacity(options)
+    return new MoeLayer(device, await prepareModel(device, options, options), capacity)
+  }
+
+  /**
+   * A layer with the weights under `prefix` of a checkpoint, named as in DeepSeek-V3:
+   * `gate.weight`, `gate.e_score_correction_bias`, `experts.<e>.{gate,up,down}_proj.weight` and
+   * `shared_experts.{gate,up,down}_proj.weight`. FP8 weights (with `weight_scale_inv`) are taken as
+   * they are, others are quantised. The layer owns them.
+   *
+   * @throws {CheckpointError} when a tensor is missing or is not what its place needs
+   * @throws {OptionError | NativeError}
+   */
+  static async load(
+    device: Device,
+    checkpoint: WeightSource,
+    prefix: string,
+    options: MoeLoadOptions,
+  ): Promise<MoeLayer> {
+    requireKnownOptions('MoeLayer.load', options, [...GATING_OPTIONS, ...CAPACITY_OPTIONS])
+    const capacity = resolveCapacity(options)
+    const source = sourceOf(checkpoint)
+    const { weights, bias } = await readWeights(device, source, prefix)
+    const loaded = tensorsOf(weights)
+    try {
+      const gating = gatingFromConfig(source.config, { ...(bias && { bias }), ...options })
+      const { model, owned } = await prepareModel(device, weights, gating)
+      if (weights.router instanceof Tensor) weights.router.dispose() // its quantised form stays
+      return new MoeLayer(device, { model, owned: [...owned, ...loaded] }, capacity)
+    } catch (error) {
+      for (const weight of loaded) weight.dispose()
+      throw error
+    }
+  }
+
+  /** Bytes of the memory that runs work in. */
+  get workspaceBytes(): number {
+    return this.#workspace.byteLength
+  }
+
+  get topK(): number {
+    return this.#model.gating.topK
+  }
+
+  /**
+   * Enqueues the layer on tokens [T, H] in bf16, f16 or f32, T from 0 to `maxTokens`, and returns
+   * the result at once: [T, H], ready when the stream gets there. Runs on different streams wait
+   * for one another, since they share the workspace.
+   *
+   * @throws {ShapeError | DTypeError | LayoutError | OptionError | DeviceError | DisposedError}
+   */
+  run(x: Tensor, options: MoeRunOptions = {}): Tensor<FloatDType> {
+    requireKnownOptions('MoeLayer.run', options, ['logits', 'out', 'stream'])
+    this.#requireLive()
+    const stream = resolveStream(this.device, options.stream)
+    const tokens = this.#requireTokens(x)
+    const logits = this.#requireLogits(options.logits, tokens)
+    if (options.out !== undefined) requireOutput(options.out, x.shape, this.device)
+    const out = (options.out ??
+      this.device.zeros({ dtype: 'bf16', shape: x.shape, label: 'MoE output' })) as Tensor<'bf16'>
+    if (tokens === 0) return out
+    const maxRows = tokens <= this.maxDecodeTokens ? this.maxDecodeTokens : undefined
+    const [model, workspace] = [this.#model, this.#workspace]
+    this.#waitForLast(stream)
+    const source = x as Tensor<FloatDType>
+    enqueueLayer({ stream, model, workspace, x: source, logits, out, maxRows })
+    this.#last = { stream, done: stream.record() }
+    return out
+  }
+
+  /** Frees the workspace, and the weights if the layer loaded them, once enqueued runs are done. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#workspace.dispose()
+    for (const tensor of this.#owned) tensor.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  #waitForLast(stream: Stream): void {
+    if (this.#last !== undefined && this.#last.stream !== stream) stream.wait(this.#last.done)
+  }
+
+  #requireTokens(x: Tensor): number {
+    const { hidden } = this.extents
+    const dimensions = `[tokens, ${hidden}]`
+    requireTensor('The input', x, this.device, { dtypes: FLOAT_DTYPES, ranks: [2], dimensions })
+    const [tokens, width] = x.shape as readonly [number, number]
+    if (width === hidden && tokens <= this.maxTokens) return tokens
+    throw new ShapeError('The layer does not take this input', {
+      given: `[${tokens}, ${width}]`,
+      allowed: `at most ${this.maxTokens} tokens of ${hidden}`,
+      remedy: 'Split the batch, or create the layer with a larger maxTokens.',
+    })
+  }
+
+  #requireLogits(logits: Tensor | undefined, tokens: number): Tensor<FloatDType> | undefined {
+    if (logits !== undefined) {
+      const rule = { dtypes: FLOAT_DTYPES, shape: [tokens, this.extents.experts] }
+      return requireTensor('The option logits', logits, this.device, rule)
+    }
+    if (this.#model.router !== undefined) return undefined
+    throw new OptionError('The option logits is missing', {
+      given: 'a layer without a router',
+      remedy: 'Pass the logits, or create the layer with a router.',
+    })
+  }
+
+  #requireLive(): void {
+    if (!this.#disposed) return
+    throw new DisposedError('The MoE layer was disposed', {
+      remedy: 'Dispose a layer only after its last run.',
+    })
+  }
+}
+
+function tensorsOf({ experts, shared, router }: MoeWeights): { dispose(): void }[] {
+  const all = [experts.gateUp, experts.down, shared?.gateUp, shared?.down, router]
+  return all.filter((tensor) => tensor !== undefined)
+}
+
+function resolveCapacity(options: MoeCapacity): Capacities {
+  const maxTokens = requireInteger('The option maxTokens', options.maxTokens, 1, MAX_TOKENS)
+  const wanted = options.maxDecodeTokens ?? Math.min(DECODE_TOKENS, maxTokens)
+  const decode = requireInteger('The option maxDecodeTokens', wanted, 0, maxTokens)
+  return { maxTokens, maxDecodeTokens: decode }
+}

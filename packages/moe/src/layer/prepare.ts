@@ -1,0 +1,53 @@
+import { QuantizedTensor, type Tensor } from '@deepgemm/core'
+import { allocateQuantized, type Device, type Stream } from '@deepgemm/runtime'
+import { enqueueF32Scales, enqueueQuantize } from '../backend.js'
+import { biasOnDevice, type Gating, resolveGating } from '../gating.js'
+import { type MoeModel, type MoeWeights, requireWeights, type SwigluWeights } from './model.js'
+
+/** A model and what was made for it, to be disposed with it. */
+export type OwnedModel = {
+  readonly model: MoeModel
+  readonly owned: readonly { dispose(): void }[]
+}
+
+/** Brings weights into the form that runs read: f32 scales, the router quantised. */
+export async function prepareModel(
+  device: Device,
+  weights: MoeWeights,
+  gating: Gating,
+): Promise<OwnedModel> {
+  const extents = requireWeights(device, weights)
+  const resolved = resolveGating(gating, extents.experts)
+  const stream = device.defaultStream
+  const owned: Tensor[] = []
+  const block = ({ gateUp, down }: SwigluWeights): SwigluWeights => ({
+    gateUp: enqueueF32Scales(stream, gateUp, owned),
+    down: enqueueF32Scales(stream, down, owned),
+  })
+  const bias = biasOnDevice(device, gating.bias, extents.experts)
+  if (bias.temporary && bias.tensor !== undefined) owned.push(bias.tensor)
+  const model: MoeModel = {
+    extents,
+    gating: resolved,
+    experts: block(weights.experts),
+    shared: weights.shared && block(weights.shared),
+    router: weights.router && quantizedRouter(stream, device, weights.router, owned),
+    bias: bias.tensor,
+  }
+  await stream.synchronize()
+  return { model, owned }
+}
+
+function quantizedRouter(
+  stream: Stream,
+  device: Device,
+  router: QuantizedTensor | Tensor,
+  owned: Tensor[],
+): QuantizedTensor {
+  if (router instanceof QuantizedTensor) return enqueueF32Scales(stream, router, owned)
+  const spec = { shape: router.shape, recipe: '1x128', label: 'router' } as const
+  const out = allocateQuantized(device, spec)
+  owned.push(out.values, out.scales.tensor)
+  enqueueQuantize(stream, router as Tensor<'f32'>, out)
+  return out
+}

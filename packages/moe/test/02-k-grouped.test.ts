@@ -1,0 +1,182 @@
+import { GroupError, kGroupedScaleColumns, ShapeError } from '@deepgemm/core'
+import { groupedGemmKGrouped, KGroupedTensor, quantizeKGrouped } from '@deepgemm/moe'
+import { Device } from '@deepgemm/runtime'
+import {
+  availableDevices,
+  createRandom,
+  extents,
+  groupSizes,
+  kGroupOperands,
+  normalArray,
+  randomCodes,
+  randomScales,
+  referenceKGrouped,
+  referenceQuantize,
+  seeds,
+} from '@deepgemm/testing'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { disposeAll } from './support/dispose.js'
+import { expectError } from './support/errors.js'
+import { expectResult, startOutput } from './support/output.js'
+
+const RUNS = 200
+
+const cases = fc.record({
+  sizes: groupSizes({ maxGroups: 5, maxSize: 300 }),
+  m: extents({ max: 70 }),
+  n: extents({ max: 70 }),
+  scaleDType: fc.constantFrom<'f32' | 'ue8m0'>('f32', 'ue8m0'),
+  out: fc.constantFrom<'bf16' | 'f32'>('f32', 'bf16'),
+  accumulate: fc.boolean(),
+  onDevice: fc.boolean(),
+  seed: seeds(),
+})
+
+type Case = typeof cases extends fc.Arbitrary<infer T> ? T : never
+
+const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0)
+
+describe.each(await availableDevices(Device))('a k-grouped product on $kind', (kind) => {
+  let device: Device
+
+  beforeAll(async () => {
+    device = await kind.open()
+  })
+  afterAll(() => device.dispose())
+
+  /** Random codes and scales [rows, ΣK], on the device and as the oracle reads them. */
+  function operand(rows: number, spec: Case, seed: number) {
+    const { sizes, scaleDType } = spec
+    const random = createRandom(seed)
+    const columns = kGroupedScaleColumns(sizes)
+    const codes = randomCodes(random, rows * sum(sizes))
+    const grid = randomScales(random, rows * columns, { powersOfTwo: scaleDType === 'ue8m0' })
+    const stored = Float32Array.from(grid, (_, i) => {
+      const [column, row] = [Math.floor(i / rows), i % rows]
+      return grid[row * columns + column] as number
+    })
+    const values = device.tensor(codes, { dtype: 'e4m3', shape: [rows, sum(sizes)] })
+    const scales = device.tensor(stored, { dtype: scaleDType, shape: [columns, rows] })
+    return {
+      tensor: new KGroupedTensor(values, scales),
+      host: kGroupOperands(rows, sizes, codes, grid),
+    }
+  }
+
+  async function check(spec: Case): Promise<void> {
+    const { sizes, m, n, accumulate } = spec
+    const [a, b] = [operand(m, spec, spec.seed), operand(n, spec, ~spec.seed)]
+    const started = await startOutput(device, { ...spec, shape: [sizes.length, m, n] })
+    const onHost = Int32Array.from(sizes)
+    const onDevice = device.tensor(onHost, { dtype: 'i32', shape: [sizes.length] })
+    const groups = spec.onDevice ? onDevice : onHost
+    await groupedGemmKGrouped(a.tensor, b.tensor, groups, { out: started.out, accumulate })
+    const c = started.c && { c: started.c }
+    await expectResult(started, referenceKGrouped({ a: a.host, b: b.host, ...c }))
+    disposeAll(a.tensor, b.tensor, started.out, onDevice)
+  }
+
+  it('multiplies each group over its own slice of K', async () => {
+    await fc.assert(fc.asyncProperty(cases, check), { numRuns: RUNS })
+  })
+
+  it('is f32 unless told otherwise', async () => {
+    const [spec] = fc.sample(cases, { seed: 1, numRuns: 1 }) as [Case]
+    const { tensor } = operand(4, spec, 1)
+    const d = await groupedGemmKGrouped(tensor, tensor, Int32Array.from(spec.sizes))
+    expect(d.dtype).toBe('f32')
+  })
+
+  it('refuses sizes on the device that have more blocks than there are scales', async () => {
+    const spec: Case = { ...(fc.sample(cases, { seed: 2, numRuns: 1 })[0] as Case), sizes: [256] }
+    const { tensor } = operand(4, spec, 1)
+    const sizes = device.tensor(Int32Array.of(1, 1, 254), { dtype: 'i32', shape: [3] })
+    const run = () => groupedGemmKGrouped(tensor, tensor, sizes)
+    await expectError(run, GroupError, 'groupSizes', '4 blocks', 'at most 2')
+  })
+
+  it('refuses sizes beyond ΣK wherever they are', async () => {
+    const spec: Case = { ...(fc.sample(cases, { seed: 2, numRuns: 1 })[0] as Case), sizes: [256] }
+    const { tensor } = operand(4, spec, 1)
+    const sizes = Int32Array.of(128, 129)
+    const onDevice = device.tensor(sizes, { dtype: 'i32', shape: [2] })
+    for (const groups of [sizes, onDevice]) {
+      const run = () => groupedGemmKGrouped(tensor, tensor, groups)
+      await expectError(run, GroupError, 'groupSizes[1]', '129', '256')
+    }
+  })
+
+  it('refuses operands of different ΣK', async () => {
+    const [spec] = fc.sample(cases, { seed: 3, numRuns: 1 }) as [Case]
+    const a = operand(4, { ...spec, sizes: [100] }, 1).tensor
+    const b = operand(4, { ...spec, sizes: [101] }, 1).tensor
+    const run = () => groupedGemmKGrouped(a, b, Int32Array.of(100))
+    await expectError(run, ShapeError, '[4, 100]', '[4, 101]')
+  })
+})
+
+describe.each(await availableDevices(Device))('quantizeKGrouped on $kind', (kind) => {
+  let device: Device
+
+  beforeAll(async () => {
+    device = await kind.open()
+  })
+  afterAll(() => device.dispose())
+
+  /** Casts each group as a matrix of its own and compares codes and scales bit for bit. */
+  async function check(spec: Case): Promise<void> {
+    const { sizes, m: rows, scaleDType, seed } = spec
+    const transpose = spec.accumulate
+    const k = sum(sizes)
+    const source = normalArray(createRandom(seed), rows * k)
+    const at = (row: number, column: number): number =>
+      source[transpose ? column * rows + row : row * k + column] as number
+    const shape = transpose ? [k, rows] : [rows, k]
+    const options = { scaleDType, transpose }
+    const q = await quantizeKGrouped(device, { data: source, shape }, sizes, options)
+    const codes = await q.values.toBytes()
+    const scales = await q.scales.toFloat32Array()
+    let [firstK, firstColumn] = [0, 0]
+    for (const size of sizes) {
+      const part = Float32Array.from({ length: rows * size }, (_, i) =>
+        at(Math.floor(i / size), firstK + (i % size)),
+      )
+      const expected = referenceQuantize(part, [rows, size], '1x128', { scaleDType })
+      const columns = Math.ceil(size / 128)
+      for (let row = 0; row < rows; row++) {
+        const own = codes.subarray(row * k + firstK, row * k + firstK + size)
+        expect(own).toEqual(expected.codes.subarray(row * size, (row + 1) * size))
+        for (let column = 0; column < columns; column++) {
+          const scale = scales[(firstColumn + column) * rows + row]
+          expect(scale).toBe(expected.grid[row * columns + column])
+        }
+      }
+      firstK += size
+      firstColumn += columns
+    }
+    q.dispose()
+  }
+
+  it('starts the blocks of every group anew', async () => {
+    await fc.assert(fc.asyncProperty(cases, check), { numRuns: 60 })
+  })
+
+  it('makes rows of scales that start at 16 bytes', async () => {
+    const data = new Float32Array(5 * 256)
+    const { scales } = await quantizeKGrouped(device, { data, shape: [5, 256] }, [256])
+    expect(scales.shape).toEqual([2, 5])
+    expect(scales.strides).toEqual([8, 1])
+  })
+
+  it('refuses sizes that do not add up to the columns', async () => {
+    const x = { data: new Float32Array(4 * 20), shape: [4, 20] }
+    await expectError(() => quantizeKGrouped(device, x, [10, 9]), GroupError, '19', '[4, 20]')
+    await expectError(() => quantizeKGrouped(device, x, [21, -1]), GroupError, 'group 1', '-1')
+  })
+
+  it('refuses what is not a matrix', async () => {
+    const x = { data: new Float32Array(20), shape: [2, 2, 5] }
+    await expectError(() => quantizeKGrouped(device, x, [5]), ShapeError, '[2, 2, 5]')
+  })
+})
