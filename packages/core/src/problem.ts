@@ -50,7 +50,8 @@ export type DenseOptions = { readonly out: OutDType; readonly accumulate: boolea
  * The dense problem that two operands pose, [M, K] and [N, K] as `form` stores them, or batches
  * [G, …] of both.
  *
- * @throws {ShapeError | RecipeError | DeviceError} when they do not pose one.
+ * @throws {ShapeError | RecipeError | DeviceError} when they do not pose one
+ * @throws {DisposedError}
  */
 export function denseProblem(
   form: GemmForm,
@@ -58,6 +59,8 @@ export function denseProblem(
   b: QuantizedTensor,
   options: DenseOptions,
 ): GemmProblem {
+  a.requireLive()
+  b.requireLive()
   requireSameDevice(a, b)
   const va = operandView(a, form[0] === 'T')
   const vb = operandView(b, form[1] === 'N')

@@ -58,6 +58,12 @@ export class QuantizedTensor {
     return this.values.byteLength + this.scales.tensor.byteLength
   }
 
+  /** @throws {DisposedError} when the values or the scales were disposed. */
+  requireLive(): void {
+    this.values.requireLive()
+    this.scales.tensor.requireLive()
+  }
+
   dispose(): void {
     this.values.dispose()
     this.scales.dispose()

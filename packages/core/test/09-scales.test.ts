@@ -65,6 +65,7 @@ describe('the stored grid', () => {
   it('is row-major, or transposed with rows padded to four', () => {
     expect(scaleShape([5, 2], 'k-major')).toEqual([5, 2])
     expect(scaleShape([5, 2], 'mn-major')).toEqual([2, 8])
+    expect(scaleShape([4, 1], 'mn-major')).toEqual([1, 4])
     expect(scaleShape([0, 2], 'mn-major')).toEqual([2, 0])
   })
 
