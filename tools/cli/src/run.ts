@@ -13,6 +13,7 @@ export async function run(
 ): Promise<number> {
   const { stderr, signal } = terminal(false)
   try {
+    requireNoEmpty(args)
     const cli = program(version, terminal)
     cli.parse(['node', 'deepgemm', ...args], { run: false })
     if (cli.options['help'] === true || cli.options['version'] === true) return 0
@@ -32,6 +33,16 @@ export async function run(
     if (args.includes('--debug')) stderr.write(`${(error as Error).stack}\n`)
     return exitCodeOf(error)
   }
+}
+
+/** An empty argument is a variable of a script that was not set. */
+function requireNoEmpty(args: readonly string[]): void {
+  const at = args.indexOf('')
+  if (at < 0) return
+  throw new OptionError('An argument is empty', {
+    given: at === 0 ? 'an empty command' : `nothing after ${args[at - 1]}`,
+    allowed: 'arguments with a value',
+  })
 }
 
 function unknownCommand(given: string, commands: readonly string[]): OptionError {
