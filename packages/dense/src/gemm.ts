@@ -8,7 +8,7 @@ import {
   requireOutputOptions,
   type Tensor,
 } from '@deepgemm/core'
-import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
+import { type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
 import { enqueueGemm } from './backend.js'
 import { outputShape } from './output.js'
 
@@ -83,6 +83,5 @@ async function gemm(
   if (options.out !== undefined) requireOutput(options.out, shape, device)
   const d = options.out ?? device.zeros({ dtype: problem.out, shape, label: 'product' })
   enqueueGemm(stream, { form, problem, a, b, out: d })
-  await stream.synchronize()
-  return d
+  return finish(stream, d, ...(options.out === undefined ? [d] : []))
 }

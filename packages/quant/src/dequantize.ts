@@ -6,7 +6,7 @@ import {
   requireKnownOptions,
   type Tensor,
 } from '@deepgemm/core'
-import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
+import { type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
 import { enqueueUncast } from './backend.js'
 
 export type DequantizeOptions = {
@@ -31,10 +31,9 @@ export async function dequantize(
   requireKnownOptions('dequantize', options, ['dtype', 'stream'])
   const dtype = requireDType('The result of dequantize', options.dtype ?? 'f32', FLOAT_DTYPES)
   const stream = resolveStream(source.device, options.stream)
-  source.values.requireLive()
+  source.requireLive()
   const device = source.device as Device
   const out = device.zeros({ dtype, shape: source.shape, label: 'dequantised' })
   enqueueUncast(stream, source, out)
-  await stream.synchronize()
-  return out
+  return finish(stream, out, out)
 }

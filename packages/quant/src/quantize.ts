@@ -13,6 +13,7 @@ import {
 import {
   allocateQuantized,
   type Device,
+  finish,
   type HostMatrix,
   type HostPlacement,
   resolveStream,
@@ -55,8 +56,7 @@ export async function quantize(
   options: QuantizeOptions = {},
 ): Promise<QuantizedTensor> {
   const result = start(device, x, recipe, options, 'view')
-  await resolveStream(device, options.stream).synchronize()
-  return result
+  return finish(resolveStream(device, options.stream), result, result)
 }
 
 /**

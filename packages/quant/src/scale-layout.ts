@@ -7,7 +7,7 @@ import {
   type ScaleDType,
   type ScaleOrientation,
 } from '@deepgemm/core'
-import { allocateScales, type Device, resolveStream, type Stream } from '@deepgemm/runtime'
+import { allocateScales, type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
 import { enqueueRelayout } from './backend.js'
 
 export type ScaleLayoutOptions = {
@@ -34,6 +34,7 @@ export async function relayoutScales(
   options: ScaleLayoutOptions,
 ): Promise<QuantizedTensor> {
   requireKnownOptions('relayoutScales', options, ['orientation', 'scaleDType', 'stream'])
+  source.requireLive()
   const { scales, shape, recipe } = source
   const orientation = requireOneOf(
     'The option orientation',
@@ -49,6 +50,5 @@ export async function relayoutScales(
   const device = source.device as Device
   const out = allocateScales(device, { shape, recipe, orientation, scaleDType })
   enqueueRelayout(stream, scales, out, shape)
-  await stream.synchronize()
-  return new QuantizedTensor(source.values, out)
+  return finish(stream, new QuantizedTensor(source.values, out), out)
 }

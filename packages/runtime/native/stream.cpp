@@ -1,5 +1,7 @@
 #include "stream.h"
 
+#include <algorithm>
+
 #include "addon_data.h"
 #include "event.h"
 
@@ -54,10 +56,18 @@ bool Stream::settle(Napi::Env env) {
     return true;
   });
   if (settled.empty()) return waiters_.empty();
-  if (std::optional<JobError> error = core_->take_error()) {
-    for (Waiter& waiter : settled) waiter.deferred.Reject(error_value(env, *error));
-  } else {
-    for (Waiter& waiter : settled) waiter.deferred.Resolve(env.Undefined());
+  // In the order of the work, so that a failure reaches those who wait for the job that failed and
+  // nobody who waits for earlier or later jobs.
+  std::ranges::stable_sort(settled, {}, &Waiter::ticket);
+  std::optional<JobError> error;
+  for (size_t i = 0; i < settled.size(); i++) {
+    Waiter& waiter = settled[i];
+    if (i == 0 || waiter.ticket != settled[i - 1].ticket) error = core_->take_error(waiter.ticket);
+    if (error) {
+      waiter.deferred.Reject(error_value(env, *error));
+    } else {
+      waiter.deferred.Resolve(env.Undefined());
+    }
   }
   if (!waiters_.empty()) return false;
   Unref();

@@ -33,9 +33,12 @@ bool StreamCore::notify_when(uint64_t ticket, std::function<void()> notify) {
   return true;
 }
 
-std::optional<JobError> StreamCore::take_error() {
+std::optional<JobError> StreamCore::take_error(uint64_t ticket) {
   std::lock_guard lock(mutex_);
-  return std::exchange(error_, std::nullopt);
+  if (failures_.empty() || failures_.front().ticket > ticket) return std::nullopt;
+  std::optional<JobError> first = std::move(failures_.front().error);
+  std::erase_if(failures_, [&](const Failure& failure) { return failure.ticket <= ticket; });
+  return first;
 }
 
 void StreamCore::close() {
@@ -80,7 +83,7 @@ void StreamCore::run() {
 void StreamCore::finish_job(std::unique_lock<std::mutex>& lock, std::optional<JobError> error) {
   const uint64_t ticket = completed() + 1;
   completed_.store(ticket, std::memory_order_release);
-  if (error && !error_) error_ = std::move(error);
+  if (error) failures_.push_back({ticket, *std::move(error)});
   const auto due = std::partition(notifications_.begin(), notifications_.end(),
                                   [&](const Notification& n) { return n.ticket > ticket; });
   std::vector<Notification> fired(std::make_move_iterator(due),

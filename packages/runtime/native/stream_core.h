@@ -44,8 +44,9 @@ class StreamCore {
   // when it already has.
   bool notify_when(uint64_t ticket, std::function<void()> notify);
 
-  // The first error since the last call, if any.
-  std::optional<JobError> take_error();
+  // The first error among the jobs up to `ticket` that was not taken before, if any; the others up
+  // to that ticket are dropped. Errors of later jobs stay for those who wait for them.
+  std::optional<JobError> take_error(uint64_t ticket);
 
   // Lets queued jobs finish, then ends the thread. Returns at once.
   void close();
@@ -62,6 +63,11 @@ class StreamCore {
     std::function<void()> notify;
   };
 
+  struct Failure {
+    uint64_t ticket;
+    JobError error;
+  };
+
   void run();
   void finish_job(std::unique_lock<std::mutex>& lock, std::optional<JobError> error);
 
@@ -70,7 +76,7 @@ class StreamCore {
   std::condition_variable done_;
   std::deque<Job> queue_;
   std::vector<Notification> notifications_;
-  std::optional<JobError> error_;
+  std::vector<Failure> failures_;  // In the order of their tickets.
   std::thread thread_;
   uint64_t submitted_ = 0;
   std::atomic<uint64_t> completed_{0};

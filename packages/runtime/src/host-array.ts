@@ -52,7 +52,7 @@ export function hostBytes(data: HostArray, spec: TensorSpec): Uint8Array<ArrayBu
   requireHostArray(data)
   if (isStoredForm(data, spec.dtype)) return storedBytes(data, spec)
   if (!(data instanceof Float32Array || data instanceof Float64Array)) {
-    throw formError(data, spec.dtype)
+    throw formError(data, spec.dtype, [...STORED_AS[spec.dtype], 'Float32Array', 'Float64Array'])
   }
   if (data.length !== elementCount(spec.shape)) throw lengthError(data.length, spec)
   return encodeArray(spec.dtype, data)
@@ -61,13 +61,14 @@ export function hostBytes(data: HostArray, spec: TensorSpec): Uint8Array<ArrayBu
 /** The memory of `data`, which must already have the stored form. @throws {ShapeError | DTypeError} */
 export function storedBytes(data: HostArray, spec: TensorSpec): Uint8Array<ArrayBuffer> {
   requireHostArray(data)
-  if (!isStoredForm(data, spec.dtype)) throw formError(data, spec.dtype)
+  if (!isStoredForm(data, spec.dtype)) throw formError(data, spec.dtype, STORED_AS[spec.dtype])
   const elements = data.byteLength / dtypeBytes(spec.dtype)
   if (elements !== elementCount(spec.shape)) throw lengthError(elements, spec)
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 }
 
-function isStoredForm(data: HostArray, dtype: DType): boolean {
+/** True when the elements of `data` are the stored form of `dtype`. */
+export function isStoredForm(data: HostArray, dtype: DType): boolean {
   return STORED_AS[dtype].includes(data[Symbol.toStringTag])
 }
 
@@ -93,9 +94,9 @@ function lengthError(elements: number, spec: TensorSpec): ShapeError {
   })
 }
 
-function formError(data: HostArray, dtype: DType): DTypeError {
+function formError(data: HostArray, dtype: DType, allowed: readonly string[]): DTypeError {
   return new DTypeError(`Host data cannot become ${dtype}`, {
     given: data[Symbol.toStringTag],
-    allowed: [...new Set([...STORED_AS[dtype], 'Float32Array', 'Float64Array'])].join(', '),
+    allowed: [...new Set(allowed)].join(', '),
   })
 }

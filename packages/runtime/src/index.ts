@@ -1,5 +1,6 @@
 export type { CpuOptions } from './cpu/settings.js'
 export type { TensorSpec } from './device.js'
+export { finish } from './finish.js'
 export type { HostArray } from './host-array.js'
 export { type HostMatrix, type HostPlacement, sourceTensor } from './host-matrix.js'
 export type { MemoryHolder, MemoryReport } from './ledger.js'

@@ -13,7 +13,10 @@ export interface Stream extends Disposable {
   readonly device: DeviceRef
   readonly label: string
   readonly disposed: boolean
-  /** Resolves when all work enqueued so far has finished; rejects with the first failure in it. */
+  /**
+   * Resolves when all work enqueued so far has finished; rejects with the first failure in it that
+   * no earlier wait was told of.
+   */
   synchronize(): Promise<void>
   /** Marks the work enqueued so far. */
   record(): DeviceEvent

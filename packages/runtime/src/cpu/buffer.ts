@@ -24,8 +24,8 @@ export class CpuBuffer implements Storage {
   readonly native: NativeBuffer
   readonly #ledger: Ledger
   readonly #entry: number
-  /** Streams with enqueued work on this buffer. */
-  readonly #users = new Set<CpuStream>()
+  /** Streams with enqueued work on this buffer, and how often it was enqueued. */
+  readonly #users = new Map<CpuStream, number>()
   #disposed = false
 
   private constructor(owner: Owner, native: NativeBuffer, byteLength: number, label: string) {
@@ -83,7 +83,7 @@ export class CpuBuffer implements Storage {
 
   /** Notes that `stream` has work on this buffer. */
   usedBy(stream: CpuStream): void {
-    this.#users.add(stream)
+    this.#users.set(stream, (this.#users.get(stream) ?? 0) + 1)
   }
 
   dispose(): void {
@@ -97,9 +97,11 @@ export class CpuBuffer implements Storage {
 
   /** Waits for the streams that had work on this buffer when it was called. */
   async #settle(): Promise<void> {
-    const users = [...this.#users]
-    this.#users.clear()
-    for (const stream of users) await stream.synchronize()
+    for (const [stream, uses] of [...this.#users]) {
+      await stream.drain()
+      // Forgotten only now, and only without newer work: a read beside this one must wait as well.
+      if (this.#users.get(stream) === uses) this.#users.delete(stream)
+    }
   }
 
   #requireRange(byteOffset: number, byteLength: number): void {

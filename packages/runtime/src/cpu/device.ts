@@ -1,9 +1,11 @@
 import {
   type DeviceRef,
   DisposedError,
+  DTYPES,
   type DType,
   dtypeBytes,
   elementCount,
+  requireDType,
   requireShape,
   Tensor,
 } from '@deepgemm/core'
@@ -57,13 +59,13 @@ export class CpuDevice implements Device {
   }
 
   zeros<D extends DType>(spec: TensorSpec<D>): Tensor<D> {
-    this.#requireLive()
-    const shape = requireShape(labelOf(spec), spec.shape)
-    const bytes = elementCount(shape) * dtypeBytes(spec.dtype)
+    this.#requireSpec(spec)
+    const bytes = elementCount(spec.shape) * dtypeBytes(spec.dtype)
     return new Tensor(CpuBuffer.allocate(this.#owner(), bytes, labelOf(spec)), spec)
   }
 
   tensor<D extends DType>(data: HostArray, spec: TensorSpec<D>): Tensor<D> {
+    this.#requireSpec(spec)
     const bytes = hostBytes(data, spec)
     const tensor = this.zeros(spec)
     ;(tensor.storage as CpuBuffer).bytes().set(bytes)
@@ -71,8 +73,7 @@ export class CpuDevice implements Device {
   }
 
   wrap<D extends DType>(data: HostArray, spec: TensorSpec<D>): Tensor<D> {
-    this.#requireLive()
-    requireShape(labelOf(spec), spec.shape)
+    this.#requireSpec(spec)
     const bytes = storedBytes(data, spec)
     return new Tensor(CpuBuffer.borrow(this.#owner(), bytes, labelOf(spec)), spec)
   }
@@ -102,6 +103,12 @@ export class CpuDevice implements Device {
 
   #owner(): { device: DeviceRef; ledger: Ledger } {
     return { device: this as DeviceRef, ledger: this.#ledger }
+  }
+
+  #requireSpec(spec: TensorSpec): void {
+    this.#requireLive()
+    requireDType(`Tensor ${labelOf(spec)}`, spec.dtype, DTYPES)
+    requireShape(`Tensor ${labelOf(spec)}`, spec.shape)
   }
 
   #requireLive(): void {

@@ -29,6 +29,11 @@ export class CpuStream implements Stream {
 
   async synchronize(): Promise<void> {
     this.requireLive()
+    await this.drain()
+  }
+
+  /** As `synchronize`, also after `dispose`: enqueued work still finishes then. */
+  async drain(): Promise<void> {
     await settled(this.native.synchronize())
   }
 

@@ -1,0 +1,83 @@
+import { DeviceError, DisposedError, OptionError } from '@deepgemm/core'
+import { Device } from '@deepgemm/runtime'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { cpuSettings } from '../src/cpu/settings.js'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+describe('Device', () => {
+  it('lists the CPU with its instruction set and threads', async () => {
+    const cpu = (await Device.list()).find(({ kind }) => kind === 'cpu')
+    expect(cpu?.architecture).toMatch(/^[a-z0-9_]+$/)
+    expect(cpu?.parallelism).toBeGreaterThanOrEqual(1)
+    expect(cpu?.problem).toBeUndefined()
+  })
+
+  it('opens the CPU when there is no usable GPU', async () => {
+    await using device = await Device.open()
+    expect(device.kind).toBe('cpu')
+    expect(device.defaultStream.device.id).toBe(device.id)
+  })
+
+  it('gives every opened device an identity of its own', async () => {
+    await using first = await Device.open()
+    await using second = await Device.open()
+    expect(first.id).not.toBe(second.id)
+  })
+
+  it('refuses misspelled options, unknown kinds and devices that are not here', async () => {
+    await expect(Device.open({ thread: 2 } as never)).rejects.toThrow(OptionError)
+    await expect(Device.open({ kind: 'tpu' } as never)).rejects.toThrow(
+      /given tpu; allowed cpu, cuda/,
+    )
+    await expect(Device.open({ kind: 'cuda' })).rejects.toThrow(DeviceError)
+    vi.stubEnv('DEEPGEMM_DEVICE', 'abacus')
+    await expect(Device.open()).rejects.toThrow(OptionError)
+  })
+
+  it('cannot be used after it was disposed', async () => {
+    const device = await Device.open()
+    await device.dispose()
+    await device.dispose()
+    expect(() => device.zeros({ dtype: 'f32', shape: [1] })).toThrow(DisposedError)
+    expect(() => device.createStream()).toThrow(/was disposed/)
+  })
+
+  it('keeps tensors readable after it was disposed', async () => {
+    const device = await Device.open()
+    using tensor = device.tensor(Float32Array.of(3), { dtype: 'f32', shape: [1] })
+    await device.dispose()
+    expect(await tensor.toFloat32Array()).toEqual(Float32Array.of(3))
+  })
+})
+
+describe('the settings of a CPU device', () => {
+  const info = { isas: ['baseline', 'avx2'], defaultIsa: 'avx2', defaultThreads: 4 }
+
+  it('come from the machine unless told otherwise', () => {
+    expect(cpuSettings({}, info, {})).toMatchObject({ isa: 'avx2', threads: 4 })
+  })
+
+  it('follow the environment, and options before it', () => {
+    const env = { DEEPGEMM_ISA: 'baseline', DEEPGEMM_THREADS: '3' }
+    expect(cpuSettings({}, info, env)).toMatchObject({ isa: 'baseline', threads: 3 })
+    expect(cpuSettings({ isa: 'avx2', threads: 2 }, info, env)).toMatchObject({
+      isa: 'avx2',
+      threads: 2,
+    })
+  })
+
+  it('must be what the machine can do', () => {
+    expect(() => cpuSettings({ isa: 'avx512' }, info, {})).toThrow(
+      /given avx512; allowed baseline, avx2/,
+    )
+    for (const threads of [0, -1, 1.5, 5000, Number.NaN]) {
+      expect(() => cpuSettings({ threads }, info, {})).toThrow(OptionError)
+    }
+    expect(() => cpuSettings({}, info, { DEEPGEMM_THREADS: 'many' })).toThrow(
+      /DEEPGEMM_THREADS is out of range/,
+    )
+  })
+})
