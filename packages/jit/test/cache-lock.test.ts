@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { kernelKey } from '@deepgemm/jit'
 import { describe, expect, it } from 'vitest'
+import { systemFs } from '../src/cache/cache-fs.js'
+import { findOrMake } from '../src/cache/compile-once.js'
+import { LockWatch } from '../src/cache/key-lock.js'
 import { currentProcess, hasEnded } from '../src/cache/process-identity.js'
+import { faultyFs } from './support/faulty-fs.js'
 import { entryFiles, leftovers } from './support/files.js'
 import { temporaryFolder } from './support/folders.js'
 import { cubinOf, type Observed, observedCache, specOf } from './support/kernels.js'
@@ -136,6 +140,30 @@ describe('the lock of a key', () => {
     writeFileSync(`${observed.lock}.takeover`, dead)
     expect(await timeToHave(observed)).toBeLessThan(5000)
     expect(leftovers(observed.root)).toEqual([])
+  })
+
+  it('of a new owner is left alone by a waiter that judged the old one', async () => {
+    const { lock } = await withLock(JSON.stringify(await endedProcess()))
+    const fresh = JSON.stringify({ ...currentProcess(), nonce: 'fresh' })
+    // Between judging and removing, another waiter is faster.
+    const fs = faultyFs((call, path) => {
+      if (call === 'open' && path.endsWith('.takeover')) writeFileSync(lock, fresh)
+      return undefined
+    })
+    expect(await new LockWatch(fs, lock, 15_000).clearIfStale()).toBe('gone')
+    expect(readFileSync(lock, 'utf8')).toBe(fresh)
+  })
+
+  it('is followed by another look, so that what was just published is not made again', async () => {
+    const path = join(temporaryFolder(), 'lock')
+    let looks = 0
+    const find = async (): Promise<string | undefined> => {
+      looks += 1
+      return looks === 1 ? undefined : 'found'
+    }
+    const make = (): Promise<string> => Promise.reject(new Error('made again'))
+    const steps = { find, make, admit: async () => () => undefined, onWait: () => undefined }
+    expect(await findOrMake(systemFs, { path, staleMs: 15_000 }, steps)).toBe('found')
   })
 
   it('of a dead process is swept away when the cache is opened', async () => {

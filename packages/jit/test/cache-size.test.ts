@@ -40,6 +40,17 @@ describe('the size bound', () => {
     expect(evicted.map(({ key }) => key)).toEqual([kernelKey(specOf(2))])
   })
 
+  it('spares the new kernel even when the others seem to be used later', async () => {
+    const root = join(temporaryFolder(), 'cache')
+    const { want } = await observedCache(root, { maxBytes: 2 * (await entryBytes()) + 10 })
+    for (const number of [1, 2]) {
+      await want(number)
+      setLastUse(root, number, 0.9)
+    }
+    await want(3)
+    expect(present(root, [3])).toEqual([3])
+  })
+
   it('holds after any number of kernels', async () => {
     const root = join(temporaryFolder(), 'cache')
     const maxBytes = 4 * (await entryBytes()) + 10
