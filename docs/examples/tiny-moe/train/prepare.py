@@ -1,4 +1,4 @@
-"""Trains the tokenizer, writes `model/tokenizer.json`, its test vectors and `model/held-out.txt`."""
+"""Trains the tokenizer; writes it, its test vectors and the held-out text to `model/`."""
 
 import json
 import time

@@ -82,51 +82,58 @@ def continuation(model: TinyMoe, ids: list[int], count: int, temperature: float)
     return out[len(ids) :]
 
 
-@torch.no_grad()
-def main() -> None:
-    model = load_model()
-    tokenizer = Tokenizer.load(MODEL / "tokenizer.json")
+def prompt_values(model: TinyMoe, tokenizer: Tokenizer) -> dict[str, object]:
     prompt = tokenizer.encode(PROMPT)
     logits = model(torch.tensor(prompt)[None])[0, -1]
     greedy = continuation(model, prompt, GREEDY, 0)
-    held_out = (MODEL / "held-out.txt").read_text("utf-8")
-    ids = tokenizer.encode(held_out)
+    return {
+        "text": PROMPT,
+        "ids": prompt,
+        "experts_of_last_token": experts_of_last_token(model, torch.tensor(prompt)),
+        "last_logits_first_16": [round(float(x), 5) for x in logits[:16]],
+        "last_logits_argmax": int(logits.argmax()),
+        "last_logits_max": round(float(logits.max()), 5),
+        "greedy_ids": greedy,
+        "greedy_text": tokenizer.decode(greedy),
+    }
+
+
+def held_out_values(model: TinyMoe, tokenizer: Tokenizer) -> dict[str, object]:
+    text = (MODEL / "held-out.txt").read_text("utf-8")
+    ids = tokenizer.encode(text)
     sums, counts = window_losses(model, ids)
     mean = sum(sums) / sum(counts)
     scored = [t for start in range(0, len(ids), WINDOW) for t in ids[start + 1 : start + WINDOW]]
     scored_bytes = sum(len(tokenizer.tokens[token]) for token in scored)
     training = [token for book in data.load()[0] for token in tokenizer.encode(book)]
+    unigram = unigram_perplexity(training, ids, model.config.vocab_size)
+    return {
+        "file": "held-out.txt",
+        "scheme": "the whole file as one token sequence, cut into windows of 256 tokens without "
+        "overlap (the last one shorter); each window alone, its first token not scored",
+        "bytes": len(text.encode()),
+        "tokens": len(ids),
+        "tokens_scored": sum(counts),
+        "nll_per_token": round(mean, 6),
+        "perplexity": round(math.exp(mean), 4),
+        "bits_per_byte": round(sum(sums) / math.log(2) / scored_bytes, 4),
+        "unigram_perplexity": round(unigram, 1),
+        "nll_per_window": [round(s / n, 5) for s, n in zip(sums, counts)],
+    }
+
+
+@torch.no_grad()
+def main() -> None:
+    model = load_model()
+    tokenizer = Tokenizer.load(MODEL / "tokenizer.json")
     reference = {
         "weights": "model.safetensors (bf16, router bias f32), computed in f32",
-        "prompt": {
-            "text": PROMPT,
-            "ids": prompt,
-            "experts_of_last_token": experts_of_last_token(model, torch.tensor(prompt)),
-            "last_logits_first_16": [round(float(x), 5) for x in logits[:16]],
-            "last_logits_argmax": int(logits.argmax()),
-            "last_logits_max": round(float(logits.max()), 5),
-            "greedy_ids": greedy,
-            "greedy_text": tokenizer.decode(greedy),
-        },
-        "held_out": {
-            "file": "held-out.txt",
-            "scheme": "the whole file as one token sequence, cut into windows of 256 tokens without "
-            "overlap (the last one shorter); each window alone, its first token not scored",
-            "bytes": len(held_out.encode()),
-            "tokens": len(ids),
-            "tokens_scored": sum(counts),
-            "nll_per_token": round(mean, 6),
-            "perplexity": round(math.exp(mean), 4),
-            "bits_per_byte": round(sum(sums) / math.log(2) / scored_bytes, 4),
-            "unigram_perplexity": round(
-                unigram_perplexity(training, ids, model.config.vocab_size), 1
-            ),
-            "nll_per_window": [round(s / n, 5) for s, n in zip(sums, counts)],
-        },
+        "prompt": prompt_values(model, tokenizer),
+        "held_out": held_out_values(model, tokenizer),
     }
     (MODEL / "reference.json").write_text(json.dumps(reference, indent=1) + "\n")
-    shown = {key: value for key, value in reference["held_out"].items() if key != "nll_per_window"}
-    print(json.dumps(shown, indent=1))
+    held_out = reference["held_out"]
+    print(json.dumps({k: v for k, v in held_out.items() if k != "nll_per_window"}, indent=1))
     print("greedy:", PROMPT + reference["prompt"]["greedy_text"])
     for start in (PROMPT, "Anne could not help", '"My dear fellow,"'):
         sample = continuation(model, tokenizer.encode(start), SAMPLED, TEMPERATURE)

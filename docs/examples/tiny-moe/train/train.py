@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-# Read by PyTorch and by OpenBLAS when they are loaded; torch.set_num_threads does not reach the latter.
+# Read by PyTorch and OpenBLAS when loaded; torch.set_num_threads does not reach OpenBLAS.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
