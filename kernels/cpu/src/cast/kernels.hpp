@@ -7,11 +7,10 @@
 
 namespace deepgemm::cpu {
 
-// Largest |x| over the finite elements, as an f32 pattern, and whether others were seen.
-struct Amax {
-  uint32_t bits;
-  bool special;
-};
+// Columns that amax_blocks takes at once, and their blocks. A span of f32 fits the first-level
+// cache.
+inline constexpr int64_t kSpanColumns = 2048;
+inline constexpr int64_t kSpanBlocks = kSpanColumns / kScaleBlock;
 
 // Where a row's scales go: block b at element b * stride.
 struct ScaleCursor {
@@ -24,9 +23,15 @@ struct ScaleCursor {
 // `special` says that the source may hold NaN, infinities or values beyond 448 once scaled.
 struct CastKernels {
   void (*quantize_row[3])(const void* source, int64_t count, uint8_t* values, ScaleCursor scales);
-  Amax (*amax_row[3])(const void* source, int64_t count, Amax seed);
-  void (*encode_row[3])(const void* source, int64_t count, float inverse, bool special,
-                        uint8_t* values);
+  // amax[b] = largest finite |x|, as an f32 pattern, over `rows` rows of the b-th 128 columns;
+  // count <= kSpanColumns. Returns whether NaN or an infinity was seen.
+  bool (*amax_blocks[3])(const void* source, int64_t row_bytes, int64_t rows, int64_t count,
+                         uint32_t* amax);
+  void (*encode_blocks[3])(const void* source, int64_t count, const float* inverses, bool special,
+                           uint8_t* values);  // one inverse per 128 columns
+  // Scales and their inverses; the arrays have room for a multiple of 16 elements.
+  void (*scale_blocks)(const uint32_t* amax, int64_t count, ScaleFormat format, float* scales,
+                       float* inverses);
   // Per column: amax[i] = max(amax[i], finite |source[i]|). Returns whether others were seen.
   bool (*amax_columns[3])(const void* source, int64_t count, uint32_t* amax);
   void (*encode_columns[3])(const void* source, int64_t count, const float* inverse, bool special,

@@ -1,6 +1,8 @@
 // Bodies of CastKernels over the vectors of one translation unit.
 #pragma once
 
+#include <type_traits>
+
 #include "cast/kernels.hpp"
 #include "cast/transpose_impl.hpp"
 #include "cast/vectors.hpp"
@@ -15,125 +17,187 @@ const typename Memory::Element* elements(const void* source) {
   return static_cast<const typename Memory::Element*>(source);
 }
 
-template <bool kSpecial>
-inline void encode_unit(uint8_t* to, Float a, Float b, Float c, Float d) {
-  store_codes(to, e4m3_lanes<kSpecial>(a), e4m3_lanes<kSpecial>(b), e4m3_lanes<kSpecial>(c),
-              e4m3_lanes<kSpecial>(d));
-}
-
-inline uint32_t finite_or_zero(uint32_t abs_bits) {
-  return abs_bits < kInfinityBits ? abs_bits : 0u;
-}
-
-inline Bits finite_or_zero(Bits abs_bits) {
-  return abs_bits & (Bits)((Int)abs_bits < (int32_t)kInfinityBits);
-}
-
-// The finite maximum of a row that is known to hold something else as well.
-template <class Memory>
-Amax amax_special(const typename Memory::Element* from, int64_t count, uint32_t seed) {
-  Bits best = splat_bits(seed);
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    best = larger(best, finite_or_zero((Bits)Memory::load_vector(from + i) & kAbsMask));
+// A ue8m0 code is the exponent of its scale.
+inline void put_scale(const ScaleCursor& cursor, int64_t block, float scale) {
+  if (cursor.format == ScaleFormat::f32) {
+    static_cast<float*>(cursor.data)[block * cursor.stride] = scale;
+  } else {
+    static_cast<uint8_t*>(cursor.data)[block * cursor.stride] =
+        static_cast<uint8_t>(bits_of(scale) >> 23);
   }
-  uint32_t result = largest_lane(best);
-  for (; i < count; ++i) {
-    const uint32_t bits = finite_or_zero(bits_of(Memory::decode(from[i])) & kAbsMask);
-    result = bits > result ? bits : result;
-  }
-  return {result, true};
+}
+
+inline uint32_t finite_or_zero(uint32_t pattern, uint32_t infinity) {
+  return pattern < infinity ? pattern : 0u;
+}
+
+inline Bits finite_or_zero(Bits pattern, uint32_t infinity) {
+  return pattern & (Bits)((Int)pattern < (int32_t)infinity);
+}
+
+inline Words finite_or_zero(Words pattern, uint32_t infinity) {
+  return pattern & (Words)((SignedWords)pattern < static_cast<int16_t>(infinity));
 }
 
 template <class Memory>
-Amax amax_row(const void* source, int64_t count, Amax seed) {
-  const auto* from = elements<Memory>(source);
-  Bits best[4] = {};
-  int64_t i = 0;
-  for (; i + kUnit <= count; i += kUnit) {
-    for (int64_t j = 0; j < 4; ++j) {
-      best[j] = larger(best[j], (Bits)Memory::load_vector(from + i + j * kLanes) & kAbsMask);
+inline uint32_t element_pattern(const typename Memory::Element* from) {
+  if constexpr (sizeof *from == 4) return bits_of(*from) & Memory::kPatternMask;
+  return static_cast<uint32_t>(*from) & Memory::kPatternMask;
+}
+
+// Raises best to the patterns of [from, from + count), those of finite elements when kFinite.
+template <class Memory, bool kFinite>
+inline void raise(typename Memory::Pattern& best, const typename Memory::Element* from) {
+  using Pattern = typename Memory::Pattern;
+  using Lane = typename std::conditional_t<sizeof *from == 4, uint32_t, uint16_t>;
+  constexpr int64_t kPerVector = sizeof(Pattern) / sizeof *from;
+  Pattern rest[2] = {best, Pattern{}};
+#pragma GCC unroll 32
+  for (int64_t i = 0; i < kScaleBlock; i += kPerVector) {
+    Pattern pattern = load<Pattern>(from + i) & static_cast<Lane>(Memory::kPatternMask);
+    if constexpr (kFinite) pattern = finite_or_zero(pattern, Memory::kInfinity);
+    rest[i / kPerVector % 2] = larger(rest[i / kPerVector % 2], pattern);
+  }
+  best = larger(rest[0], rest[1]);
+}
+
+template <class Memory, bool kFinite>
+uint32_t amax_tail(const char* source, int64_t row_bytes, int64_t rows, int64_t count) {
+  uint32_t best = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto* from = elements<Memory>(source + r * row_bytes);
+    for (int64_t i = 0; i < count; ++i) {
+      uint32_t pattern = element_pattern<Memory>(from + i);
+      if constexpr (kFinite) pattern = finite_or_zero(pattern, Memory::kInfinity);
+      best = pattern > best ? pattern : best;
     }
   }
-  uint32_t result = largest_lane(larger(larger(best[0], best[1]), larger(best[2], best[3])));
-  for (; i < count; ++i) {
-    const uint32_t bits = bits_of(Memory::decode(from[i])) & kAbsMask;
-    result = bits > result ? bits : result;
+  return best;
+}
+
+// The largest pattern of each block; returns the largest of all. Rows run outside, so that memory
+// is read in long pieces.
+template <class Memory, bool kFinite>
+uint32_t amax_patterns(const char* source, int64_t row_bytes, int64_t rows, int64_t count,
+                       uint32_t* patterns) {
+  const int64_t whole = count / kScaleBlock;
+  typename Memory::Pattern best[kSpanBlocks];
+  for (int64_t b = 0; b < whole; ++b) best[b] = typename Memory::Pattern{};
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto* from = elements<Memory>(source + r * row_bytes);
+    for (int64_t b = 0; b < whole; ++b) raise<Memory, kFinite>(best[b], from + b * kScaleBlock);
   }
-  if (result >= kInfinityBits) return amax_special<Memory>(from, count, seed.bits);
-  return {result > seed.bits ? result : seed.bits, seed.special};
+  uint32_t largest = 0;
+  for (int64_t b = 0; b * kScaleBlock < count; ++b) {
+    const int64_t at = b * kScaleBlock;
+    patterns[b] = b < whole
+                      ? largest_lane(best[b])
+                      : amax_tail<Memory, kFinite>(
+                            source + at * static_cast<int64_t>(sizeof(typename Memory::Element)),
+                            row_bytes, rows, count - at);
+    largest = patterns[b] > largest ? patterns[b] : largest;
+  }
+  return largest;
+}
+
+template <class Memory>
+bool amax_blocks(const void* source, int64_t row_bytes, int64_t rows, int64_t count,
+                 uint32_t* amax) {
+  const char* from = static_cast<const char*>(source);
+  const bool special =
+      amax_patterns<Memory, false>(from, row_bytes, rows, count, amax) >= Memory::kInfinity;
+  if (special) amax_patterns<Memory, true>(from, row_bytes, rows, count, amax);
+  for (int64_t b = 0; b * kScaleBlock < count; ++b) amax[b] = Memory::f32_pattern(amax[b]);
+  return special;
 }
 
 template <class Memory, bool kSpecial>
-void encode_uniform(const typename Memory::Element* from, int64_t count, float inverse,
-                    uint8_t* to) {
-  int64_t i = 0;
-  for (; i + kUnit <= count; i += kUnit) {
-    Float x[4];
-    for (int64_t j = 0; j < 4; ++j) x[j] = Memory::load_vector(from + i + j * kLanes) * inverse;
-    encode_unit<kSpecial>(to + i, x[0], x[1], x[2], x[3]);
-  }
-  for (; i < count; ++i) to[i] = e4m3_from_f32(Memory::decode(from[i]) * inverse);
-}
-
-template <class Memory>
-void encode_row(const void* source, int64_t count, float inverse, bool special, uint8_t* to) {
-  if (special) return encode_uniform<Memory, true>(elements<Memory>(source), count, inverse, to);
-  encode_uniform<Memory, false>(elements<Memory>(source), count, inverse, to);
-}
-
-inline void put_scale(const ScaleCursor& scales, int64_t block, const BlockScale& scale) {
-  if (scales.format == ScaleFormat::f32) {
-    static_cast<float*>(scales.data)[block * scales.stride] = scale.scale;
+inline void encode_unit(const typename Memory::Element* from, Float inverse, uint8_t* to) {
+  if constexpr (std::is_same_v<Memory, Bf16Memory>) {
+    // Two elements per 32-bit lane: the odd ones are already in place as f32.
+    const Bits a = load<Bits>(from);
+    const Bits b = load<Bits>(from + 2 * kLanes);
+    store_paired_codes(to, e4m3_lanes<kSpecial>((Float)(a << 16) * inverse),
+                       e4m3_lanes<kSpecial>((Float)(a & 0xffff0000u) * inverse),
+                       e4m3_lanes<kSpecial>((Float)(b << 16) * inverse),
+                       e4m3_lanes<kSpecial>((Float)(b & 0xffff0000u) * inverse));
   } else {
-    static_cast<uint8_t*>(scales.data)[block * scales.stride] = scale.code;
+    store_codes(to, e4m3_lanes<kSpecial>(Memory::load_vector(from) * inverse),
+                e4m3_lanes<kSpecial>(Memory::load_vector(from + kLanes) * inverse),
+                e4m3_lanes<kSpecial>(Memory::load_vector(from + 2 * kLanes) * inverse),
+                e4m3_lanes<kSpecial>(Memory::load_vector(from + 3 * kLanes) * inverse));
   }
 }
 
-// A block that holds NaN or an infinity: rare, and kept out of the way of the others.
+// Encoding reads what the maximum has just brought into the cache, and so leaves memory idle: it
+// asks for what comes next, which is the span to the right of its own. An address outside the
+// matrix does nothing.
 template <class Memory>
-[[gnu::noinline, gnu::cold]] void quantize_special_block(const typename Memory::Element* from,
-                                                         int64_t count, uint8_t* to,
-                                                         const ScaleCursor& scales, int64_t block) {
-  const Amax amax = amax_special<Memory>(from, count, 0);
-  const BlockScale scale = block_scale(amax.bits, scales.format == ScaleFormat::ue8m0);
-  put_scale(scales, block, scale);
-  encode_uniform<Memory, true>(from, count, scale.inverse, to);
-}
-
-// A whole block in registers: read once, whatever the row's length.
-template <class Memory>
-void quantize_block(const typename Memory::Element* from, uint8_t* to, const ScaleCursor& scales,
-                    int64_t block) {
-  constexpr int64_t kVectors = kScaleBlock / kLanes;
-  Float x[kVectors];
-  for (int64_t j = 0; j < kVectors; ++j) x[j] = Memory::load_vector(from + j * kLanes);
-  Bits best[4] = {};
-  for (int64_t j = 0; j < kVectors; ++j) best[j % 4] = larger(best[j % 4], (Bits)x[j] & kAbsMask);
-  const uint32_t amax = largest_lane(larger(larger(best[0], best[1]), larger(best[2], best[3])));
-  if (amax >= kInfinityBits) {
-    return quantize_special_block<Memory>(from, kScaleBlock, to, scales, block);
-  }
-  const BlockScale scale = block_scale(amax, scales.format == ScaleFormat::ue8m0);
-  put_scale(scales, block, scale);
-  for (int64_t j = 0; j < kVectors; j += 4) {
-    encode_unit<false>(to + j * kLanes, x[j] * scale.inverse, x[j + 1] * scale.inverse,
-                       x[j + 2] * scale.inverse, x[j + 3] * scale.inverse);
+inline void prefetch_block(const typename Memory::Element* from, int64_t distance) {
+  const auto address =
+      reinterpret_cast<uintptr_t>(from) + static_cast<uintptr_t>(distance) * sizeof *from;
+#pragma GCC unroll 8
+  for (uintptr_t byte = 0; byte < kScaleBlock * sizeof *from; byte += 64) {
+    __builtin_prefetch(reinterpret_cast<const void*>(address + byte), 0, 2);
   }
 }
 
-template <class Memory>
-void quantize_row(const void* source, int64_t count, uint8_t* to, ScaleCursor scales) {
-  const auto* from = elements<Memory>(source);
+template <class Memory, bool kSpecial>
+void encode_block_row(const typename Memory::Element* from, int64_t count, const float* inverse,
+                      uint8_t* to) {
   int64_t i = 0;
   for (; i + kScaleBlock <= count; i += kScaleBlock) {
-    quantize_block<Memory>(from + i, to + i, scales, i / kScaleBlock);
+    const Float factor = splat(inverse[i / kScaleBlock]);
+    prefetch_block<Memory>(from + i, count);
+#pragma GCC unroll 2
+    for (int64_t j = 0; j < kScaleBlock; j += kUnit) {
+      encode_unit<Memory, kSpecial>(from + i + j, factor, to + i + j);
+    }
   }
-  if (i == count) return;
-  const Amax amax = amax_row<Memory>(from + i, count - i, {0, false});
-  const BlockScale scale = block_scale(amax.bits, scales.format == ScaleFormat::ue8m0);
-  put_scale(scales, i / kScaleBlock, scale);
-  encode_row<Memory>(from + i, count - i, scale.inverse, amax.special, to + i);
+  for (; i < count; ++i) {
+    to[i] = e4m3_from_f32(Memory::decode(from[i]) * inverse[i / kScaleBlock]);
+  }
+}
+
+template <class Memory>
+void encode_blocks(const void* source, int64_t count, const float* inverse, bool special,
+                   uint8_t* to) {
+  const auto* from = elements<Memory>(source);
+  if (special) return encode_block_row<Memory, true>(from, count, inverse, to);
+  encode_block_row<Memory, false>(from, count, inverse, to);
+}
+
+// The rule of cast.hpp for `count` blocks, in whole vectors: the arrays have room for
+// a multiple of 16 elements.
+void scale_blocks(const uint32_t* amax, int64_t count, ScaleFormat format, float* scales,
+                  float* inverses) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const Bits bound = larger(load<Bits>(amax + i), splat_bits(kAmaxFloorBits));
+    if (format == ScaleFormat::f32) {
+      store(scales + i, (Float)bound / 448.0f);
+      store(inverses + i, 448.0f / (Float)bound);
+    } else {
+      const Bits code = ((bound + 0x1fffffu) >> 23) - 8u;
+      store(scales + i, (Float)(code << 23));
+      store(inverses + i, (Float)((254u - code) << 23));
+    }
+  }
+}
+
+template <class Memory>
+void quantize_row(const void* source, int64_t count, uint8_t* to, ScaleCursor cursor) {
+  const auto* from = elements<Memory>(source);
+  alignas(64) uint32_t amax[kSpanBlocks] = {};
+  alignas(64) float scales[kSpanBlocks];
+  alignas(64) float inverses[kSpanBlocks];
+  for (int64_t i = 0; i < count; i += kSpanColumns) {
+    const int64_t span = count - i < kSpanColumns ? count - i : kSpanColumns;
+    const int64_t blocks = (span + kScaleBlock - 1) / kScaleBlock;
+    const bool special = amax_blocks<Memory>(from + i, 0, 1, span, amax);
+    scale_blocks(amax, blocks, cursor.format, scales, inverses);
+    for (int64_t b = 0; b < blocks; ++b) put_scale(cursor, i / kScaleBlock + b, scales[b]);
+    encode_blocks<Memory>(from + i, span, inverses, special, to + i);
+  }
 }
 
 template <class Memory>
@@ -144,13 +208,13 @@ bool amax_columns(const void* source, int64_t count, uint32_t* amax) {
   for (; i + kLanes <= count; i += kLanes) {
     const Bits bits = (Bits)Memory::load_vector(from + i) & kAbsMask;
     seen = larger(seen, bits);
-    store(amax + i, larger(load<Bits>(amax + i), finite_or_zero(bits)));
+    store(amax + i, larger(load<Bits>(amax + i), finite_or_zero(bits, kInfinityBits)));
   }
   uint32_t largest = largest_lane(seen);
   for (; i < count; ++i) {
     const uint32_t bits = bits_of(Memory::decode(from[i])) & kAbsMask;
     largest = bits > largest ? bits : largest;
-    const uint32_t finite = finite_or_zero(bits);
+    const uint32_t finite = finite_or_zero(bits, kInfinityBits);
     amax[i] = finite > amax[i] ? finite : amax[i];
   }
   return largest >= kInfinityBits;
@@ -161,12 +225,13 @@ void encode_scaled(const typename Memory::Element* from, int64_t count, const fl
                    uint8_t* to) {
   int64_t i = 0;
   for (; i + kUnit <= count; i += kUnit) {
-    Float x[4];
+    if (i % kScaleBlock == 0) prefetch_block<Memory>(from + i, count);
+    Bits codes[4];
     for (int64_t j = 0; j < 4; ++j) {
       const int64_t at = i + j * kLanes;
-      x[j] = Memory::load_vector(from + at) * load<Float>(inverse + at);
+      codes[j] = e4m3_lanes<kSpecial>(Memory::load_vector(from + at) * load<Float>(inverse + at));
     }
-    encode_unit<kSpecial>(to + i, x[0], x[1], x[2], x[3]);
+    store_codes(to + i, codes[0], codes[1], codes[2], codes[3]);
   }
   for (; i < count; ++i) to[i] = e4m3_from_f32(Memory::decode(from[i]) * inverse[i]);
 }
@@ -214,8 +279,9 @@ void convert(const void* source, int64_t count, void* out) {
 
 constexpr CastKernels kCastKernels{
     DEEPGEMM_PER_TYPE(quantize_row),
-    DEEPGEMM_PER_TYPE(amax_row),
-    DEEPGEMM_PER_TYPE(encode_row),
+    DEEPGEMM_PER_TYPE(amax_blocks),
+    DEEPGEMM_PER_TYPE(encode_blocks),
+    scale_blocks,
     DEEPGEMM_PER_TYPE(amax_columns),
     DEEPGEMM_PER_TYPE(encode_columns),
     DEEPGEMM_PER_TYPE(decode_row),

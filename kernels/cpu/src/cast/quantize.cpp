@@ -45,37 +45,37 @@ void quantize_row_blocks(const CastKernels& kernels, FloatType type, const TileJ
   }
 }
 
+void write_scales(const ScaleGrid& grid, const float* scales, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) write_scale(grid, i * grid.column_stride, scales[i]);
+}
+
 void quantize_square_blocks(const CastKernels& kernels, FloatType type, const TileJob& job) {
-  const auto amax_row = kernels.amax_row[static_cast<int>(type)];
-  const auto encode_row = kernels.encode_row[static_cast<int>(type)];
-  const int64_t bytes = element_bytes(type);
-  for (int64_t c = 0; c < job.columns; c += kScaleBlock) {
-    const int64_t count = std::min(kScaleBlock, job.columns - c);
-    Amax amax{0, false};
-    for (int64_t r = 0; r < job.rows; ++r) amax = amax_row(row_of(job, r) + c * bytes, count, amax);
-    const BlockScale scale = block_scale(amax.bits, job.scales.format == ScaleFormat::ue8m0);
-    write_scale(job.scales, c / kScaleBlock * job.scales.column_stride, scale);
-    for (int64_t r = 0; r < job.rows; ++r) {
-      encode_row(row_of(job, r) + c * bytes, count, scale.inverse, amax.special,
-                 job.values + r * job.values_row_stride + c);
-    }
+  const auto encode = kernels.encode_blocks[static_cast<int>(type)];
+  const int64_t blocks = ceil_div(job.columns, kScaleBlock);
+  alignas(64) uint32_t amax[kSpanBlocks] = {};
+  alignas(64) float scales[kSpanBlocks];
+  alignas(64) float inverses[kSpanBlocks];
+  const bool special = kernels.amax_blocks[static_cast<int>(type)](job.source, job.source_row_bytes,
+                                                                   job.rows, job.columns, amax);
+  kernels.scale_blocks(amax, blocks, job.scales.format, scales, inverses);
+  write_scales(job.scales, scales, blocks);
+  for (int64_t r = 0; r < job.rows; ++r) {
+    encode(row_of(job, r), job.columns, inverses, special, job.values + r * job.values_row_stride);
   }
 }
 
 void quantize_column_blocks(const CastKernels& kernels, FloatType type, const TileJob& job) {
   const auto amax_columns = kernels.amax_columns[static_cast<int>(type)];
   const auto encode_columns = kernels.encode_columns[static_cast<int>(type)];
-  uint32_t amax[kTwicePassColumns] = {};
-  float inverse[kTwicePassColumns];
+  alignas(64) uint32_t amax[kTwicePassColumns] = {};
+  alignas(64) float scales[kTwicePassColumns];
+  alignas(64) float inverses[kTwicePassColumns];
   bool special = false;
   for (int64_t r = 0; r < job.rows; ++r) special |= amax_columns(row_of(job, r), job.columns, amax);
-  for (int64_t c = 0; c < job.columns; ++c) {
-    const BlockScale scale = block_scale(amax[c], job.scales.format == ScaleFormat::ue8m0);
-    write_scale(job.scales, c * job.scales.column_stride, scale);
-    inverse[c] = scale.inverse;
-  }
+  kernels.scale_blocks(amax, job.columns, job.scales.format, scales, inverses);
+  write_scales(job.scales, scales, job.columns);
   for (int64_t r = 0; r < job.rows; ++r) {
-    encode_columns(row_of(job, r), job.columns, inverse, special,
+    encode_columns(row_of(job, r), job.columns, inverses, special,
                    job.values + r * job.values_row_stride);
   }
 }

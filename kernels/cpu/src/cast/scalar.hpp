@@ -81,19 +81,4 @@ static inline float f32_from_ue8m0(uint8_t code) {
   return float_of(code == 0 ? 0x00400000u : static_cast<uint32_t>(code) << 23);
 }
 
-struct BlockScale {
-  float scale;
-  float inverse;
-  uint8_t code;  // of the ue8m0 scale; unused for f32
-};
-
-// The rule of cast.h; amax_bits is the pattern of a finite, non-negative f32.
-static inline BlockScale block_scale(uint32_t amax_bits, bool power_of_two) {
-  const uint32_t bound = amax_bits > kAmaxFloorBits ? amax_bits : kAmaxFloorBits;
-  if (!power_of_two) return {float_of(bound) / 448.0f, 448.0f / float_of(bound), 0};
-  // 448 = 1.75 * 2^8: the exponent goes up by one exactly when the mantissa is above 1.75.
-  const uint32_t code = ((bound + 0x1fffffu) >> 23) - 8u;
-  return {float_of(code << 23), float_of((254u - code) << 23), static_cast<uint8_t>(code)};
-}
-
 }  // namespace deepgemm::cpu

@@ -28,11 +28,12 @@ static inline float read_scale(const ScaleGrid& grid, int64_t index) {
              : f32_from_ue8m0(static_cast<const uint8_t*>(grid.data)[index]);
 }
 
-static inline void write_scale(const ScaleGrid& grid, int64_t index, const BlockScale& scale) {
+// A ue8m0 code is the exponent of its scale, a power of two.
+static inline void write_scale(const ScaleGrid& grid, int64_t index, float scale) {
   if (grid.format == ScaleFormat::f32) {
-    static_cast<float*>(grid.data)[index] = scale.scale;
+    static_cast<float*>(grid.data)[index] = scale;
   } else {
-    static_cast<uint8_t*>(grid.data)[index] = scale.code;
+    static_cast<uint8_t*>(grid.data)[index] = static_cast<uint8_t>(bits_of(scale) >> 23);
   }
 }
 
