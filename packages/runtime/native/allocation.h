@@ -14,7 +14,8 @@ class Allocation {
   static std::shared_ptr<Allocation> create(size_t bytes);
 
   // Memory owned elsewhere; `release` runs when the last holder lets go, on any thread.
-  static std::shared_ptr<Allocation> borrow(void* data, size_t bytes, std::function<void()> release);
+  static std::shared_ptr<Allocation> borrow(void* data, size_t bytes,
+                                            std::function<void()> release);
 
   ~Allocation();
   Allocation(const Allocation&) = delete;

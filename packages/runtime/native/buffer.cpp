@@ -19,9 +19,9 @@ std::shared_ptr<Allocation> borrow(Napi::Env env, Napi::ArrayBuffer memory, int6
 }  // namespace
 
 void Buffer::define(Napi::Env env, Napi::Object exports) {
-  Napi::Function constructor =
-      DefineClass(env, "Buffer",
-                  {InstanceMethod<&Buffer::view>("view"), InstanceMethod<&Buffer::dispose>("dispose")});
+  Napi::Function constructor = DefineClass(
+      env, "Buffer",
+      {InstanceMethod<&Buffer::view>("view"), InstanceMethod<&Buffer::dispose>("dispose")});
   AddonData::of(env).buffer_constructor = Napi::Persistent(constructor);
   exports.Set("Buffer", constructor);
 }
@@ -29,9 +29,9 @@ void Buffer::define(Napi::Env env, Napi::Object exports) {
 Buffer::Buffer(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   Napi::Env env = info.Env();
   if (info[0].IsArrayBuffer()) {
-    allocation_ = borrow(env, info[0].As<Napi::ArrayBuffer>(),
-                         info[1].As<Napi::Number>().Int64Value(),
-                         info[2].As<Napi::Number>().Int64Value());
+    allocation_ =
+        borrow(env, info[0].As<Napi::ArrayBuffer>(), info[1].As<Napi::Number>().Int64Value(),
+               info[2].As<Napi::Number>().Int64Value());
     return;
   }
   const int64_t bytes = info[0].As<Napi::Number>().Int64Value();

@@ -30,9 +30,11 @@ void route(const Napi::CallbackInfo& info) {
   call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) { cpu::route(pool, isa, args); });
 }
 
-JobError plan_error(const cpu::PlanPermutationArgs& args, const cpu::PlanPermutationResult& result) {
+JobError plan_error(const cpu::PlanPermutationArgs& args,
+                    const cpu::PlanPermutationResult& result) {
   if (result.status == cpu::PlanStatus::index_out_of_range) {
-    return {"ERR_GROUP", "Expert index of slot " + std::to_string(result.bad_slot) + " is out of range",
+    return {"ERR_GROUP",
+            "Expert index of slot " + std::to_string(result.bad_slot) + " is out of range",
             "an index outside the experts", "-1 or 0 to " + std::to_string(args.experts - 1)};
   }
   const bool masked = args.layout == cpu::PermutationLayout::masked;

@@ -36,8 +36,8 @@ Stream::~Stream() { core_->close(); }
 // synchronize(event?): a promise for the work before the event, or for all of the stream's.
 Napi::Value Stream::synchronize(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const uint64_t ticket = info[0].IsObject() ? Event::Unwrap(info[0].As<Napi::Object>())->ticket()
-                                             : core_->submitted();
+  const uint64_t ticket =
+      info[0].IsObject() ? Event::Unwrap(info[0].As<Napi::Object>())->ticket() : core_->submitted();
   Napi::Promise::Deferred deferred(env);
   AddonData* data = &AddonData::of(env);
   waiters_.push_back({ticket, deferred});

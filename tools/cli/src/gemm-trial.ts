@@ -56,7 +56,7 @@ export async function tryGemm(device: Device, size: TrialSize): Promise<GemmTria
  * Two-level accumulation rounds at most 128 products of a block and one partial sum per block, each
  * by 2⁻²⁴ relative to Σ|a·b|; bf16 output rounds once more by 2⁻⁸.
  */
-export function errorBound(k: number, out: OutDType): number {
+function errorBound(k: number, out: OutDType): number {
   const roundings = 128 + Math.ceil(k / 128) + 3
   return roundings * 2 ** -24 + (out === 'bf16' ? 2 ** -8 : 0)
 }

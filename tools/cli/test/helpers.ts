@@ -40,10 +40,10 @@ export function scratchFolder(): Disposable & { readonly path: string; in(name: 
   }
 }
 
-export type Weights = Readonly<Record<string, readonly number[]>>
+type Weights = Readonly<Record<string, readonly number[]>>
 
 /** Weights with a tail in both directions, a stack, and tensors that are kept. */
-export const WEIGHTS: Weights = {
+const WEIGHTS: Weights = {
   'model.embed_tokens.weight': [64, 128],
   'model.layers.0.mlp.down_proj.weight': [200, 300],
   'model.layers.0.mlp.experts.weight': [3, 130, 128],

@@ -56,7 +56,7 @@ export class OpArgs {
 }
 
 /** @throws {DeviceError} when the tensor is not on a CPU device. */
-export function requireCpuBuffer(tensor: Tensor): CpuBuffer {
+function requireCpuBuffer(tensor: Tensor): CpuBuffer {
   if (tensor.storage instanceof CpuBuffer) return tensor.storage
   throw new DeviceError(`Tensor ${tensor.storage.label} is on another device`, {
     given: tensor.device.id,

@@ -29,7 +29,7 @@ export interface NativeAddon {
 }
 
 /** Enqueues one operation; `params` is read during the call. */
-export type NativeOp = (
+type NativeOp = (
   device: NativeCpuDevice,
   stream: NativeStream,
   params: Float64Array,
