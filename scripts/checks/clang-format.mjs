@@ -14,6 +14,19 @@ async function sources(from) {
   return (await must('git', listed, { cwd: from })).split('\0').filter(Boolean)
 }
 
+/** One line for each file: the formatter mends them, nobody needs every place. */
+function perFile(output) {
+  const places = new Map()
+  for (const [, file, line] of output.matchAll(/^(.+?):(\d+):\d+: error:/gm)) {
+    places.set(file, [...(places.get(file) ?? []), line])
+  }
+  if (places.size === 0) return [output]
+  return [...places].map(
+    ([file, [first, ...more]]) =>
+      `${file}:${first} and ${more.length} more places are badly formatted; run: pnpm format`,
+  )
+}
+
 /** @param {string} [from] a git repository with a .clang-format */
 export async function check(from = root) {
   const files = await sources(from)
@@ -22,8 +35,7 @@ export async function check(from = root) {
     cwd: from,
   })
   if (code === 0) return { problems: [], note: `${files.length} files` }
-  const problems = output.split('\n').filter((line) => line.includes('error:'))
-  return { problems: problems.length > 0 ? problems : [output] }
+  return { problems: perFile(output) }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv.includes('--write')) {
