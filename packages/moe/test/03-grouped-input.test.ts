@@ -47,8 +47,8 @@ describe('a grouped product refuses', () => {
   ): Promise<void> {
     const before = device.memory().liveBytes
     await expectError(action, Class, ...words)
-    // Whatever the call had allocated is gone again.
-    expect(device.memory().liveBytes).toBe(before)
+    // What the call had allocated is gone again, and maybe garbage of other tests.
+    expect(device.memory().liveBytes).toBeLessThanOrEqual(before)
   }
 
   it('a group index out of range, at once when the host knows it', async () => {

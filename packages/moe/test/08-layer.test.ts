@@ -1,0 +1,75 @@
+import { type Gating, MoeLayer } from '@deepgemm/moe'
+import { Device } from '@deepgemm/runtime'
+import { availableDevices, createRandom, globalError, normalArray, seeds } from '@deepgemm/testing'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { referenceLayer } from './support/layer-reference.js'
+import {
+  disposeWeights,
+  hostWeights,
+  type LayerSpec,
+  uploadWeights,
+} from './support/layer-weights.js'
+
+/**
+ * Where a float64 result and the layer's f32 one lie on two sides of a rounding boundary, an
+ * activation changes by one step of bf16 or e4m3. That happens to few elements, each of which
+ * counts 1/√I of the result.
+ */
+const GLOBAL_ERROR = 2e-5
+/** Tokens whose selection f32 may rightly make otherwise. */
+const LEAST_MARGIN = 1e-4
+
+const specs = fc.record({
+  experts: fc.constantFrom(4, 8, 12),
+  hidden: fc.constantFrom(128, 200),
+  intermediate: fc.constantFrom(64, 128, 144),
+  shared: fc.constantFrom(0, 72, 128),
+  topK: fc.integer({ min: 1, max: 4 }),
+  seed: seeds(),
+})
+
+describe.each(await availableDevices(Device))('a MoE layer on $kind', (kind) => {
+  let device: Device
+
+  beforeAll(async () => {
+    device = await kind.open()
+  })
+  afterAll(() => device.dispose())
+
+  const sigmoid = (spec: LayerSpec): Gating & { bias: Float32Array<ArrayBuffer> } => ({
+    topK: spec.topK,
+    gating: 'group-limited-sigmoid',
+    groups: 4,
+    topGroups: spec.experts === 4 ? 4 : 2,
+    scalingFactor: 2.5,
+    bias: normalArray(createRandom(spec.seed), spec.experts, 0.05),
+  })
+
+  it('computes what float64 computes', async () => {
+    const gatings = fc.boolean()
+    const counts = fc.constantFrom(1, 3, 16, 17, 24)
+    await fc.assert(
+      fc.asyncProperty(specs, gatings, counts, async (spec, bySigmoid, tokens) => {
+        const gating = bySigmoid ? sigmoid(spec) : { topK: spec.topK }
+        const host = hostWeights(spec)
+        const weights = uploadWeights(device, host, spec)
+        const layer = await MoeLayer.create(device, { ...weights, ...gating, maxTokens: 24 })
+        const numbers = normalArray(createRandom(~spec.seed), tokens * spec.hidden)
+        const x = device.tensor(numbers, { dtype: 'f32', shape: [tokens, spec.hidden] })
+        const y = layer.run(x)
+        const got = await y.toFloat32Array()
+        const { values, margins } = referenceLayer(numbers, host, spec, gating)
+        for (let token = 0; token < tokens; token++) {
+          if ((margins[token] as number) < LEAST_MARGIN) continue
+          const range = [token * spec.hidden, (token + 1) * spec.hidden] as const
+          const error = globalError(got.subarray(...range), values.subarray(...range))
+          expect(error).toBeLessThan(GLOBAL_ERROR)
+        }
+        for (const owner of [x, y, layer]) owner.dispose()
+        disposeWeights(weights)
+      }),
+      { numRuns: 40 },
+    )
+  })
+})
