@@ -1,6 +1,7 @@
 import { Backoff } from './backoff.js'
 import type { CacheFs } from './cache-fs.js'
-import { type HeldLock, LockWatch, tryLock } from './key-lock.js'
+import { type HeldLock, tryLock } from './key-lock.js'
+import { LockWatch } from './lock-watch.js'
 
 /** Lets only so many compiles run at once; resolves with a function that gives the place back. */
 export type Admission = () => Promise<() => void>
@@ -28,17 +29,20 @@ export async function findOrMake<T>(
   const backoff = new Backoff()
   const watch = new LockWatch(fs, lock.path, lock.staleMs)
   let others: 'held' | 'gone' | 'stuck' = 'gone'
-  for (let waited = false; ; waited = true) {
+  for (let said = false; ; ) {
     const found = await steps.find()
     if (found !== undefined) return found
-    const leave = await steps.admit()
-    try {
-      const taken = others === 'stuck' ? 'unavailable' : await tryLock(fs, lock.path)
-      if (taken !== 'busy') return await findOrMakeLocked(taken, steps)
-    } finally {
-      leave()
+    if (others !== 'held') {
+      const leave = await steps.admit()
+      try {
+        const taken = others === 'stuck' ? 'unavailable' : await tryLock(fs, lock.path)
+        if (taken !== 'busy') return await findOrMakeLocked(taken, steps)
+      } finally {
+        leave()
+      }
     }
-    if (!waited) steps.onWait()
+    if (!said) steps.onWait()
+    said = true
     others = await watch.clearIfStale()
     if (others === 'held') await backoff.pause()
   }

@@ -52,7 +52,7 @@ export class EntryStore {
     return undefined
   }
 
-  /** Publishes an entry and makes room. Never rejects: a disk that refuses is told once. */
+  /** Publishes an entry, whose key the caller has locked, and makes room. Never rejects: a disk that refuses is told once. */
   async publish(entry: CacheEntry): Promise<void> {
     const root = this.writable
     if (root === undefined) return
@@ -62,7 +62,7 @@ export class EntryStore {
         throw new Error(`a kernel of ${length} bytes exceeds the bound of ${this.maxBytes} bytes`)
       }
       await this.#write(root, entry)
-      await this.evict(root, { maxBytes: this.maxBytes, keep: entry.manifest.key })
+      await this.evict(root, { maxBytes: this.maxBytes })
     } catch (error) {
       if (this.#saidUnwritable) return
       this.#saidUnwritable = true

@@ -9,8 +9,6 @@ export type EvictionLimits = {
   readonly maxBytes: number
   /** Entries not used for longer than this go, whatever their size. */
   readonly unusedForMs?: number
-  /** Never removed: the entry that was just published. */
-  readonly keep?: string
 }
 
 export type Eviction = {
@@ -18,7 +16,7 @@ export type Eviction = {
   readonly keptBytes: number
 }
 
-/** Removes the least recently used entries until the rest fits. */
+/** Removes the least recently used entries until the rest fits; spares those that are locked. */
 export async function evict(
   fs: CacheFs,
   folder: string,
@@ -30,7 +28,7 @@ export async function evict(
   const evicted: Occupant[] = []
   for (const occupant of [...occupants].sort(byLastUse)) {
     const expired = occupant.lastUsed.getTime() < oldest
-    if (occupant.key === limits.keep || (bytes <= limits.maxBytes && !expired)) continue
+    if (bytes <= limits.maxBytes && !expired) continue
     if (!(await removeEntry(fs, folder, occupant.key))) continue
     evicted.push(occupant)
     bytes -= occupant.bytes
@@ -38,7 +36,7 @@ export async function evict(
   return { evicted, keptBytes: bytes }
 }
 
-/** Removes an entry, manifest first. False when somebody is compiling it at this moment. */
+/** Removes an entry, manifest first. False when somebody is compiling or publishing it. */
 export async function removeEntry(fs: CacheFs, folder: string, key: string): Promise<boolean> {
   const paths = entryPaths(folder, key)
   const lock = await tryLock(fs, paths.lock)

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { CacheFs } from './cache-fs.js'
 import { namesIn } from './inventory.js'
-import { removeDeadLock } from './key-lock.js'
 import { fileMeaning } from './layout.js'
+import { removeDeadLock } from './lock-watch.js'
 import { currentProcess, hasEnded } from './process-identity.js'
 import { removeIfPresent } from './write-durable.js'
 

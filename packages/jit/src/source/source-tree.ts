@@ -5,7 +5,7 @@ import { describeError } from '../errno.js'
 import type { SourceFiles } from './assemble.js'
 
 const extensions = ['.cu', '.cuh', '.h']
-const maxFiles = 4096
+const maxFiles = 1024
 const maxFileBytes = 4 * 2 ** 20
 
 /**
