@@ -1,0 +1,121 @@
+import { fp8GemmNT, planGemm } from '@deepgemm/dense'
+import { Device } from '@deepgemm/runtime'
+import { availableDevices, type HostQuantized, randomQuantized } from '@deepgemm/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectProducts, type StartedOutput, startOutput } from './support/output.js'
+import { expectedProducts, type HostOperands, place } from './support/products.js'
+
+type Flight = { readonly host: HostOperands; readonly started: StartedOutput }
+
+describe.each(await availableDevices(Device))('products in flight on $kind', ({ open }) => {
+  let device: Device
+
+  beforeAll(async () => {
+    device = await open()
+  })
+
+  afterAll(async () => {
+    expect(device.memory().buffers).toEqual([])
+    await device.dispose()
+  })
+
+  function operands(seed: number, m: number): { a: HostQuantized; b: HostQuantized } {
+    return {
+      a: randomQuantized(seed, { rows: m, cols: 300, recipe: '1x128' }),
+      b: randomQuantized(~seed, { rows: 60, cols: 300, recipe: '128x128', scaleDType: 'ue8m0' }),
+    }
+  }
+
+  async function land({ host, started }: Flight): Promise<void> {
+    await expectProducts(started, expectedProducts(host, started.start))
+    started.out.dispose()
+  }
+
+  it('on several streams are each right, also when their operands are disposed at once', async () => {
+    const plan = await planGemm(device, { n: 60, k: 300, m: { max: 60 } })
+    const streams = Array.from({ length: 4 }, (_, i) => device.createStream(`worker ${i}`))
+    const flights = Array.from({ length: 60 }, (_, i) => {
+      const host = operands(i, 1 + ((i * 7) % 60))
+      const { a, b } = place(device, host, 'NT')
+      const shape = [host.a.rows, 60]
+      const spec = { dtype: 'bf16', shape, gap: i % 3, accumulate: false, seed: i } as const
+      const started = startOutput(device, spec)
+      plan.run({ a, b, out: started.out, stream: streams[i % 4] as (typeof streams)[0] })
+      a.dispose()
+      b.dispose()
+      return { host, started }
+    })
+    for (const stream of streams) stream.dispose()
+    await Promise.all(flights.map(land))
+  })
+
+  it('can be awaited together', async () => {
+    const host = operands(1, 33)
+    const { a, b } = place(device, host, 'NT')
+    const outs = await Promise.all(
+      Array.from({ length: 20 }, () => fp8GemmNT(a, b, { outDType: 'f32' })),
+    )
+    const [first, ...others] = await Promise.all(outs.map((out) => out.toBytes()))
+    for (const bytes of others) expect(Buffer.compare(bytes, first as Uint8Array)).toBe(0)
+    for (const owned of [a, b, ...outs]) owned.dispose()
+  })
+
+  it('add up in order on one stream', async () => {
+    const plan = await planGemm(device, {
+      n: 60,
+      k: 300,
+      m: { max: 9 },
+      out: 'f32',
+      accumulate: true,
+    })
+    const { a, b } = place(device, operands(2, 9), 'NT')
+    using inFlight = device.zeros({ dtype: 'f32', shape: [9, 60] })
+    for (let i = 0; i < 8; i++) plan.run({ a, b, out: inFlight })
+    using awaited = device.zeros({ dtype: 'f32', shape: [9, 60] })
+    for (let i = 0; i < 8; i++) await fp8GemmNT(a, b, { out: awaited, accumulate: true })
+    expect(Buffer.compare(await inFlight.toBytes(), await awaited.toBytes())).toBe(0)
+    a.dispose()
+    b.dispose()
+  })
+
+  it('wait for events of other streams', async () => {
+    const plan = await planGemm(device, { n: 60, k: 300, m: { max: 50 }, out: 'f32' })
+    const add = await planGemm(device, {
+      n: 60,
+      k: 300,
+      m: { max: 50 },
+      out: 'f32',
+      accumulate: true,
+    })
+    using first = device.createStream()
+    using second = device.createStream()
+    const { a, b } = place(device, operands(3, 50), 'NT')
+    using out = device.zeros({ dtype: 'f32', shape: [50, 60] })
+    using twice = device.zeros({ dtype: 'f32', shape: [50, 60] })
+    for (let i = 0; i < 2; i++) add.run({ a, b, out: twice })
+    for (let round = 0; round < 30; round++) {
+      plan.run({ a, b, out, stream: first })
+      second.wait(first.record())
+      add.run({ a, b, out, stream: second })
+      first.wait(second.record())
+    }
+    expect(Buffer.compare(await out.toBytes(), await twice.toBytes())).toBe(0)
+    a.dispose()
+    b.dispose()
+  })
+
+  it('leave the event loop free', async () => {
+    const { a, b } = place(device, operands(4, 300), 'NT')
+    const work = Promise.all(Array.from({ length: 40 }, () => fp8GemmNT(a, b)))
+    let [turns, done] = [0, false]
+    void work.then(() => {
+      done = true
+    })
+    while (!done) {
+      turns++
+      await new Promise(setImmediate)
+    }
+    expect(turns).toBeGreaterThan(1)
+    for (const owned of [a, b, ...(await work)]) owned.dispose()
+  })
+})
