@@ -51,21 +51,30 @@ class OpCall {
   }
 
   // Runs `work(pool, isa)` in stream order; the buffers live until it has finished. `work` returns
-  // nothing, or a JobError.
+  // nothing, or a JobError. `effort` is its size in elements moved; products count a few
+  // multiplications as one.
   template <typename Work>
-  void enqueue(Work work) {
-    stream_.enqueue([context = std::move(context_), held = std::move(held_),
-                     work = std::move(work)]() -> std::optional<JobError> {
+  void enqueue(int64_t effort, Work work) {
+    StreamCore::Job job = [context = std::move(context_), held = std::move(held_),
+                           work = std::move(work)]() -> std::optional<JobError> {
       if constexpr (std::is_void_v<decltype(work(context->pool, context->isa))>) {
         work(context->pool, context->isa);
         return std::nullopt;
       } else {
         return work(context->pool, context->isa);
       }
-    });
+    };
+    if (effort <= kSmallEffort) {
+      stream_.run_small(std::move(job));
+    } else {
+      stream_.enqueue(std::move(job));
+    }
   }
 
  private:
+  // Some tens of microseconds with AVX2 or better.
+  static constexpr int64_t kSmallEffort = int64_t{1} << 16;
+
   std::shared_ptr<CpuContext> context_;
   StreamCore& stream_;
   const double* next_;

@@ -24,7 +24,8 @@ void quantize(const Napi::CallbackInfo& info) {
   args.recipe = call.choice<cpu::ScaleRecipe>();
   args.scales = read_scale_grid(call);
   args.transpose = call.flag();
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) { cpu::quantize(pool, isa, args); });
+  call.enqueue(args.groups * args.rows * args.columns,
+               [=](cpu::Pool& pool, cpu::Isa isa) { cpu::quantize(pool, isa, args); });
 }
 
 // dequantize: values, groups, rows, columns, their strides, recipe, scales, out, type, its strides.
@@ -43,7 +44,8 @@ void dequantize(const Napi::CallbackInfo& info) {
   args.out_type = call.choice<cpu::FloatType>();
   args.out_group_stride = call.i64();
   args.out_row_stride = call.i64();
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) { cpu::dequantize(pool, isa, args); });
+  call.enqueue(args.groups * args.rows * args.columns,
+               [=](cpu::Pool& pool, cpu::Isa isa) { cpu::dequantize(pool, isa, args); });
 }
 
 // transposeBytes: source, groups, rows, columns, its strides, out, its strides.
@@ -59,7 +61,8 @@ void transpose_bytes(const Napi::CallbackInfo& info) {
   args.out = call.pointer<uint8_t>();
   args.out_group_stride = call.i64();
   args.out_row_stride = call.i64();
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) { cpu::transpose_bytes(pool, isa, args); });
+  call.enqueue(args.groups * args.rows * args.columns,
+               [=](cpu::Pool& pool, cpu::Isa isa) { cpu::transpose_bytes(pool, isa, args); });
 }
 
 // relayoutScales: source grid, out grid, groups, rows, columns.
@@ -71,11 +74,13 @@ void relayout_scales(const Napi::CallbackInfo& info) {
   args.groups = call.i64();
   args.rows = call.i64();
   args.columns = call.i64();
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
-    if (cpu::relayout_scales(pool, isa, args)) return std::nullopt;
-    return JobError{"ERR_RECIPE", "Scales cannot become ue8m0", "a scale that is no power of two",
-                    "powers of two from 2^-127 to 2^127"};
-  });
+  call.enqueue(args.groups * args.rows * args.columns,
+               [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+                 if (cpu::relayout_scales(pool, isa, args)) return std::nullopt;
+                 return JobError{"ERR_RECIPE", "Scales cannot become ue8m0",
+                                 "a scale that is no power of two",
+                                 "powers of two from 2^-127 to 2^127"};
+               });
 }
 
 // convertFloats: source, type, out, type, count.
@@ -87,7 +92,8 @@ void convert_floats(const Napi::CallbackInfo& info) {
   args.out = call.pointer<void>();
   args.out_type = call.choice<cpu::FloatType>();
   args.count = call.i64();
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) { cpu::convert_floats(pool, isa, args); });
+  call.enqueue(args.count,
+               [=](cpu::Pool& pool, cpu::Isa isa) { cpu::convert_floats(pool, isa, args); });
 }
 
 }  // namespace

@@ -23,6 +23,13 @@ cpu::Operand read_operand(OpCall& call) {
   return operand;
 }
 
+// A product of 128 x 128 x 128 is as much work as moving 64 Ki elements.
+int64_t product_effort(int64_t batch, int64_t m, int64_t n, int64_t k) {
+  constexpr double kProductsPerElement = 32;
+  const double effort = double(batch) * double(m) * double(n) * double(k) / kProductsPerElement;
+  return effort < 1e18 ? int64_t(effort) : int64_t(1e18);
+}
+
 template <typename Layout>
 void read_output(OpCall& call, Layout& layout) {
   layout.d = call.pointer<void>();
@@ -67,7 +74,8 @@ void gemm(const Napi::CallbackInfo& info) {
   const int64_t a_stride = call.i64(), a_scale_stride = call.i64();
   const int64_t b_stride = call.i64(), b_scale_stride = call.i64();
   const int64_t d_bytes = call.i64() * (first.out == cpu::OutType::f32 ? 4 : 2);
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) {
+  const int64_t effort = product_effort(batch, first.m, first.n, first.k);
+  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) {
     std::vector<cpu::GemmTask> tasks(static_cast<size_t>(batch), first);
     for (int64_t i = 0; i < batch; i++) {
       cpu::GemmTask& task = tasks[static_cast<size_t>(i)];
@@ -97,7 +105,8 @@ void gemm_contiguous(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const cpu::GroupedRows layout = read_rows(call);
   const Indices shared_index = read_indices(call);
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+  const int64_t effort = product_effort(1, layout.rows, layout.n, layout.k);
+  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const std::vector<int32_t> index = snapshot(shared_index);
     const int64_t bad = cpu::first_bad_group_index(index, layout.b.groups);
     if (bad >= 0) {
@@ -114,7 +123,8 @@ void gemm_packed(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const cpu::GroupedRows layout = read_rows(call);
   const Indices shared_offsets = read_indices(call);
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+  const int64_t effort = product_effort(1, layout.rows, layout.n, layout.k);
+  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const std::vector<int32_t> offsets = snapshot(shared_offsets);
     const int64_t bad = cpu::first_bad_offset(offsets, layout.rows);
     if (bad >= 0) {
@@ -141,7 +151,8 @@ void gemm_masked(const Napi::CallbackInfo& info) {
   read_output(call, layout);
   layout.d_group_stride = call.i64();
   const Indices shared_sizes = read_indices(call);
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+  const int64_t effort = product_effort(layout.b.groups, layout.max_rows, layout.n, layout.k);
+  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const std::vector<int32_t> sizes = snapshot(shared_sizes);
     const int64_t bad = cpu::first_bad_masked_size(sizes, layout.max_rows);
     if (bad >= 0) {
@@ -172,7 +183,8 @@ void gemm_k_grouped(const Napi::CallbackInfo& info) {
   layout.d_group_stride = call.i64();
   const Indices shared_sizes = read_indices(call);
   const int64_t scale_columns = call.i64();
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+  const int64_t effort = product_effort(1, layout.m, layout.n, layout.total_k);
+  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const std::vector<int32_t> sizes = snapshot(shared_sizes);
     const int64_t bad = cpu::first_bad_k_size(sizes, layout.total_k);
     if (bad >= 0) {

@@ -27,7 +27,8 @@ void route(const Napi::CallbackInfo& info) {
   args.top_groups = call.i64();
   args.indices = call.pointer<int32_t>();
   args.weights = call.pointer<float>();
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) { cpu::route(pool, isa, args); });
+  const int64_t effort = args.tokens * args.experts * args.top_k;
+  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::route(pool, isa, args); });
 }
 
 JobError plan_error(const cpu::PlanPermutationArgs& args,
@@ -60,7 +61,8 @@ void plan_permutation(const Napi::CallbackInfo& info) {
   args.offsets = call.pointer<int32_t>();
   args.destination = call.pointer<int32_t>();
   args.group_index = call.pointer<int32_t>();
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+  const int64_t effort = args.tokens * args.top_k + args.row_capacity;
+  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const cpu::PlanPermutationResult result = cpu::plan_permutation(pool, isa, args);
     if (result.status == cpu::PlanStatus::ok) return std::nullopt;
     return plan_error(args, result);
@@ -85,7 +87,8 @@ void permute_rows(const Napi::CallbackInfo& info) {
   args.scale_columns = call.i64();
   args.source_scales = read_scale_grid(call);
   args.out_scales = read_scale_grid(call);
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) { cpu::permute_rows(pool, isa, args); });
+  const int64_t effort = args.tokens * args.top_k * args.row_bytes;
+  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::permute_rows(pool, isa, args); });
 }
 
 // A row set: rows, row count, group index, group sizes, rows per group.
@@ -111,7 +114,8 @@ void swiglu(const Napi::CallbackInfo& info) {
   args.out = call.pointer<void>();
   args.out_type = call.choice<cpu::FloatType>();
   args.out_row_stride = call.i64();
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) { cpu::swiglu(pool, isa, args); });
+  const int64_t effort = args.row_set.rows * args.columns;
+  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::swiglu(pool, isa, args); });
 }
 
 // swigluQuantize: row set, columns, input, type, row stride, values, row stride, scales.
@@ -126,7 +130,9 @@ void swiglu_quantize(const Napi::CallbackInfo& info) {
   args.values = call.pointer<uint8_t>();
   args.values_row_stride = call.i64();
   args.scales = read_scale_grid(call);
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) { cpu::swiglu_quantize(pool, isa, args); });
+  const int64_t effort = args.row_set.rows * args.columns;
+  call.enqueue(effort,
+               [=](cpu::Pool& pool, cpu::Isa isa) { cpu::swiglu_quantize(pool, isa, args); });
 }
 
 // combine: destination, weights, tokens, top k, columns, rows, type, row stride, row capacity,
@@ -149,7 +155,8 @@ void combine(const Napi::CallbackInfo& info) {
   args.out = call.pointer<void>();
   args.out_type = call.choice<cpu::FloatType>();
   args.out_row_stride = call.i64();
-  call.enqueue([=](cpu::Pool& pool, cpu::Isa isa) { cpu::combine(pool, isa, args); });
+  const int64_t effort = args.tokens * args.top_k * args.columns;
+  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::combine(pool, isa, args); });
 }
 
 }  // namespace

@@ -16,6 +16,15 @@ Napi::Value error_value(Napi::Env env, const JobError& error) {
   return value;
 }
 
+void settle_one(Napi::Env env, const Napi::Promise::Deferred& deferred,
+                const std::optional<JobError>& error) {
+  if (error) {
+    deferred.Reject(error_value(env, *error));
+  } else {
+    deferred.Resolve(env.Undefined());
+  }
+}
+
 }  // namespace
 
 void Stream::define(Napi::Env env, Napi::Object exports) {
@@ -39,6 +48,10 @@ Napi::Value Stream::synchronize(const Napi::CallbackInfo& info) {
   const uint64_t ticket =
       info[0].IsObject() ? Event::Unwrap(info[0].As<Napi::Object>())->ticket() : core_->submitted();
   Napi::Promise::Deferred deferred(env);
+  if (core_->completed() >= ticket) {
+    settle_one(env, deferred, core_->take_error(ticket));
+    return deferred.Promise();
+  }
   AddonData* data = &AddonData::of(env);
   waiters_.push_back({ticket, deferred});
   if (waiters_.size() == 1) Ref();  // Not collected while a promise waits.
@@ -63,11 +76,7 @@ bool Stream::settle(Napi::Env env) {
   for (size_t i = 0; i < settled.size(); i++) {
     Waiter& waiter = settled[i];
     if (i == 0 || waiter.ticket != settled[i - 1].ticket) error = core_->take_error(waiter.ticket);
-    if (error) {
-      waiter.deferred.Reject(error_value(env, *error));
-    } else {
-      waiter.deferred.Resolve(env.Undefined());
-    }
+    settle_one(env, waiter.deferred, error);
   }
   if (!waiters_.empty()) return false;
   Unref();

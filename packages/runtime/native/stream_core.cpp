@@ -16,6 +16,27 @@ uint64_t StreamCore::enqueue(Job job) {
   return ++submitted_;
 }
 
+void StreamCore::run_small(Job job) {
+  if (!begin_inline()) {
+    enqueue(std::move(job));
+    return;
+  }
+  const auto start = InlineBudget::Clock::now();
+  std::optional<JobError> error = job();
+  inline_budget_.spend(InlineBudget::Clock::now() - start);
+  std::unique_lock lock(mutex_);
+  finish_job(lock, std::move(error));
+}
+
+// Only the JavaScript thread submits, so an idle stream stays idle until that thread goes on.
+bool StreamCore::begin_inline() {
+  std::lock_guard lock(mutex_);
+  if (stopping_ || closing_ || submitted_ != completed()) return false;
+  if (!inline_budget_.allows(InlineBudget::Clock::now())) return false;
+  ++submitted_;
+  return true;
+}
+
 uint64_t StreamCore::submitted() const {
   std::lock_guard lock(mutex_);
   return submitted_;

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "inline_budget.h"
+
 namespace deepgemm {
 
 // Why a job did not do its work; becomes a typed JavaScript error.
@@ -33,6 +35,10 @@ class StreamCore {
 
   // Appends a job and returns its ticket; tickets count from 1. A stopped stream drops the job.
   uint64_t enqueue(Job job);
+
+  // For jobs of some tens of microseconds: runs the job at once on the calling thread when the
+  // stream has nothing else to do and the budget allows it, and appends it otherwise.
+  void run_small(Job job);
 
   uint64_t submitted() const;
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
@@ -68,6 +74,7 @@ class StreamCore {
     JobError error;
   };
 
+  bool begin_inline();
   void run();
   void finish_job(std::unique_lock<std::mutex>& lock, std::optional<JobError> error);
 
@@ -80,6 +87,7 @@ class StreamCore {
   std::thread thread_;
   uint64_t submitted_ = 0;
   std::atomic<uint64_t> completed_{0};
+  InlineBudget inline_budget_;
   bool closing_ = false;
   bool stopping_ = false;
   bool exited_ = false;
