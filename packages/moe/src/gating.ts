@@ -4,12 +4,12 @@ import { requireTensor } from './checks.js'
 
 /** Most experts and most selected experts that routing takes. */
 export const MAX_EXPERTS = 2048
-export const MAX_TOP_K = 64
+const MAX_TOP_K = 64
 
 /** How logits become scores. */
 export type GatingKind = 'softmax' | 'group-limited-sigmoid'
 
-export const GATINGS: readonly GatingKind[] = ['softmax', 'group-limited-sigmoid']
+const GATINGS: readonly GatingKind[] = ['softmax', 'group-limited-sigmoid']
 
 /** The rule that selects experts and weighs them. */
 export type Gating = {

@@ -27,7 +27,7 @@ const LAYOUTS: readonly RowsLayout[] = ['contiguous', 'packed', 'masked']
 const MAX_ROWS = 2 ** 31 - 1
 
 /** Rows of the permuted buffers: in all, and of one expert in the masked layout (else 0). */
-export type PermutedRows = { readonly rows: number; readonly maxRows: number }
+type PermutedRows = { readonly rows: number; readonly maxRows: number }
 
 /** Where the row of every (token, expert) pair stands, and how many rows each expert has. */
 export class Permutation {
@@ -125,8 +125,8 @@ export async function planPermutation(
   return permutation
 }
 
-/** Rows that any routing of tokens × topK pairs fits in. Pure. */
-export function roomFor(layout: RowsLayout, pairs: number, experts: number): number {
+/** Rows that any routing of tokens × topK pairs fits in. */
+function roomFor(layout: RowsLayout, pairs: number, experts: number): number {
   if (layout === 'packed') return pairs
   // An expert with rows wastes at most the alignment less one; the sum is a multiple of it.
   const most = pairs + Math.min(experts, pairs) * (CONTIGUOUS_ALIGNMENT - 1)

@@ -16,7 +16,7 @@ import {
  * activation changes by one step of bf16 or e4m3. That happens to few elements, each of which
  * counts 1/√I of the result.
  */
-const GLOBAL_ERROR = 2e-5
+const GLOBAL_ERROR = 1e-5
 /** Tokens whose selection f32 may rightly make otherwise. */
 const LEAST_MARGIN = 1e-4
 
