@@ -1,5 +1,5 @@
 // Bandwidth of quantize() as a share of memcpy's, both counted as bytes read plus bytes written and
-// measured in turn within one process. Arguments: rows, columns, rounds.
+// measured in turn within one process. Arguments: rows, columns, rounds, instruction set.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

@@ -8,9 +8,10 @@ const CastKernels& cast_kernels(Isa isa) {
     case Isa::avx2:
       return kCastKernelsAvx2;
     case Isa::avx512:
+      return kCastKernelsAvx512;
     case Isa::avx512_bf16:
     case Isa::amx:
-      return kCastKernelsAvx512;
+      return kCastKernelsAvx512Bf16;
     case Isa::baseline:
     case Isa::neon:
       break;

@@ -49,5 +49,6 @@ const CastKernels& cast_kernels(Isa isa);
 extern const CastKernels kCastKernelsBaseline;
 extern const CastKernels kCastKernelsAvx2;
 extern const CastKernels kCastKernelsAvx512;
+extern const CastKernels kCastKernelsAvx512Bf16;
 
 }  // namespace deepgemm::cpu

@@ -3,9 +3,9 @@
 
 #include <type_traits>
 
+#include "cast/e4m3_vectors.hpp"
 #include "cast/kernels.hpp"
 #include "cast/transpose_impl.hpp"
-#include "cast/vectors.hpp"
 
 namespace deepgemm::cpu {
 namespace {
@@ -111,21 +111,32 @@ bool amax_blocks(const void* source, int64_t row_bytes, int64_t rows, int64_t co
   return special;
 }
 
+// kUnit values already scaled.
+template <bool kSpecial>
+inline void encode_values(const Float (&values)[4], uint8_t* to) {
+  const Bits magnitudes[4] = {
+      e4m3_magnitudes<kSpecial>(values[0]), e4m3_magnitudes<kSpecial>(values[1]),
+      e4m3_magnitudes<kSpecial>(values[2]), e4m3_magnitudes<kSpecial>(values[3])};
+  store_codes(to, magnitudes, values);
+}
+
 template <class Memory, bool kSpecial>
 inline void encode_unit(const typename Memory::Element* from, Float inverse, uint8_t* to) {
   if constexpr (std::is_same_v<Memory, Bf16Memory>) {
     // Two elements per 32-bit lane: the odd ones are already in place as f32.
-    const Bits a = load<Bits>(from);
-    const Bits b = load<Bits>(from + 2 * kLanes);
-    store_paired_codes(to, e4m3_lanes<kSpecial>((Float)(a << 16) * inverse),
-                       e4m3_lanes<kSpecial>((Float)(a & 0xffff0000u) * inverse),
-                       e4m3_lanes<kSpecial>((Float)(b << 16) * inverse),
-                       e4m3_lanes<kSpecial>((Float)(b & 0xffff0000u) * inverse));
+    const Bits words[2] = {load<Bits>(from), load<Bits>(from + 2 * kLanes)};
+    const Bits magnitudes[4] = {
+        e4m3_magnitudes<kSpecial>((Float)(words[0] << 16) * inverse),
+        e4m3_magnitudes<kSpecial>((Float)(words[0] & 0xffff0000u) * inverse),
+        e4m3_magnitudes<kSpecial>((Float)(words[1] << 16) * inverse),
+        e4m3_magnitudes<kSpecial>((Float)(words[1] & 0xffff0000u) * inverse)};
+    store_paired_codes(to, magnitudes, words);
   } else {
-    store_codes(to, e4m3_lanes<kSpecial>(Memory::load_vector(from) * inverse),
-                e4m3_lanes<kSpecial>(Memory::load_vector(from + kLanes) * inverse),
-                e4m3_lanes<kSpecial>(Memory::load_vector(from + 2 * kLanes) * inverse),
-                e4m3_lanes<kSpecial>(Memory::load_vector(from + 3 * kLanes) * inverse));
+    const Float values[4] = {Memory::load_vector(from) * inverse,
+                             Memory::load_vector(from + kLanes) * inverse,
+                             Memory::load_vector(from + 2 * kLanes) * inverse,
+                             Memory::load_vector(from + 3 * kLanes) * inverse};
+    encode_values<kSpecial>(values, to);
   }
 }
 
@@ -226,12 +237,12 @@ void encode_scaled(const typename Memory::Element* from, int64_t count, const fl
   int64_t i = 0;
   for (; i + kUnit <= count; i += kUnit) {
     if (i % kScaleBlock == 0) prefetch_block<Memory>(from + i, count);
-    Bits codes[4];
+    Float values[4];
     for (int64_t j = 0; j < 4; ++j) {
       const int64_t at = i + j * kLanes;
-      codes[j] = e4m3_lanes<kSpecial>(Memory::load_vector(from + at) * load<Float>(inverse + at));
+      values[j] = Memory::load_vector(from + at) * load<Float>(inverse + at);
     }
-    store_codes(to + i, codes[0], codes[1], codes[2], codes[3]);
+    encode_values<kSpecial>(values, to + i);
   }
   for (; i < count; ++i) to[i] = e4m3_from_f32(Memory::decode(from[i]) * inverse[i]);
 }

@@ -11,7 +11,7 @@ namespace {
 // Columns per tile. Row blocks are read once, so that a tile only has to amortise its dispatch;
 // the other recipes read a tile twice and want it to stay in the second-level cache.
 constexpr int64_t kRowTileColumns = 8192;
-constexpr int64_t kTwicePassColumns = 512;
+constexpr int64_t kTwicePassColumns = 1024;
 // A transposed tile passes through a buffer of 128 x 128 bytes.
 constexpr int64_t kTransposeColumns = 128;
 constexpr int64_t kRowTileElements = 1 << 16;

@@ -23,4 +23,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     set_source_files_properties(${deepgemm_isa_sources}
       PROPERTIES COMPILE_OPTIONS "${deepgemm_${isa}_flags}")
   endforeach()
+  target_sources(deepgemm_cpu PRIVATE src/cast/kernels_avx512_bf16.cpp)
+  set_source_files_properties(src/cast/kernels_avx512_bf16.cpp
+    PROPERTIES COMPILE_OPTIONS "${deepgemm_avx512_bf16_flags}")
 endif()

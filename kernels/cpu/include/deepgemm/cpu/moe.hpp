@@ -55,6 +55,7 @@ enum class PermutationLayout : uint8_t { packed, contiguous, masked };
 
 // Where each (token, j) goes when the rows are grouped by expert. Rows of one expert stand in the
 // order of (token, j). An index of -1 marks a slot that is not routed here: its destination is -1.
+// Counts are of rows that got a place; offsets are those of a buffer that is large enough.
 //   packed     : expert e owns rows [offsets[e], offsets[e + 1])
 //   contiguous : offsets are multiples of `alignment`; group_index[row] = e, or -1 for padding rows
 //                and for everything past the last group
@@ -118,7 +119,8 @@ struct RowSet {
 };
 
 // input [rows, 2 * columns] = gate | up, to silu(gate) * up = (gate / (1 + exp(-gate))) * up in
-// f32 (exp within 2 units in the last place). Rows outside the set are neither read nor written.
+// f32 (exp within 2 units in the last place; a gate of -infinity gives NaN, as the formula does).
+// Rows outside the set are neither read nor written.
 struct SwigluArgs {
   RowSet row_set;
   int64_t columns = 0;
