@@ -1,0 +1,192 @@
+import * as core from '@deepgemm/core'
+import * as dense from '@deepgemm/dense'
+import * as moe from '@deepgemm/moe'
+import * as quant from '@deepgemm/quant'
+import * as safetensors from '@deepgemm/safetensors'
+import {
+  createRandom,
+  download,
+  expectClose,
+  normalArray,
+  operandOf,
+  referenceGemm,
+} from '@deepgemm/testing'
+import * as deepgemm from 'deepgemm'
+import { Device, fp8GemmNT, quantize } from 'deepgemm'
+import { describe, expect, it } from 'vitest'
+
+const facade = new Map<string, unknown>(Object.entries(deepgemm))
+
+describe('the one import for everything', () => {
+  it.each(Object.entries({ core, dense, moe, quant, safetensors }))(
+    'has all of %s, unchanged',
+    (_, part) => {
+      for (const [name, value] of Object.entries(part)) {
+        expect(facade.get(name), name).toBe(value)
+      }
+    },
+  )
+
+  it('exports these names', () => {
+    expect([...facade.keys()].sort()).toMatchInlineSnapshot(`
+      [
+        "BLOCK",
+        "CONTIGUOUS_ALIGNMENT",
+        "CacheError",
+        "Checkpoint",
+        "CheckpointError",
+        "CheckpointWriter",
+        "CompileError",
+        "DTYPES",
+        "DTypeError",
+        "DeepGemmError",
+        "Device",
+        "DeviceError",
+        "DisposedError",
+        "E4M3_MAX",
+        "FLOAT_DTYPES",
+        "FP8_BLOCK",
+        "GemmPlan",
+        "GroupError",
+        "GroupedGemmPlan",
+        "KGroupedTensor",
+        "LayoutError",
+        "MAX_GROUPS",
+        "MAX_RANK",
+        "MoeLayer",
+        "NativeError",
+        "OUT_DTYPES",
+        "OptionError",
+        "PADDING_ROW",
+        "QuantizedTensor",
+        "RECIPES",
+        "RecipeError",
+        "Routing",
+        "SAFETENSORS_DTYPES",
+        "SCALE_DTYPES",
+        "SCALE_ORIENTATIONS",
+        "SafetensorsFile",
+        "SafetensorsWriter",
+        "Scales",
+        "ShapeError",
+        "Tensor",
+        "bf16",
+        "blockOf",
+        "ceilDiv",
+        "combine",
+        "configName",
+        "contiguousGroups",
+        "coreDType",
+        "decodeArray",
+        "decodeTable",
+        "defaultOrientation",
+        "denseProblem",
+        "dequantize",
+        "dtypeBytes",
+        "e4m3",
+        "e5m2",
+        "elementCount",
+        "encodeArray",
+        "enqueueQuantize",
+        "f16",
+        "fp8GemmNN",
+        "fp8GemmNT",
+        "fp8GemmTN",
+        "fp8GemmTT",
+        "fp8QuantizationConfig",
+        "fp8ScaleShape",
+        "fp8WeightSpecs",
+        "groupedGemmContiguous",
+        "groupedGemmKGrouped",
+        "groupedGemmMasked",
+        "groupedGemmPacked",
+        "isDType",
+        "isSafetensorsDType",
+        "kGroupedScaleColumns",
+        "operandView",
+        "packedOffsets",
+        "pairFp8Weights",
+        "permute",
+        "planGemm",
+        "planGroupedGemm",
+        "planPermutation",
+        "quantize",
+        "quantizeKGrouped",
+        "relayoutScales",
+        "requireDType",
+        "requireGemmRecipes",
+        "requireGroupSizes",
+        "requireInteger",
+        "requireKnownOptions",
+        "requireOneOf",
+        "requireOutput",
+        "requireOutputOptions",
+        "requireRecipe",
+        "requireSameDevice",
+        "requireSameShape",
+        "requireShape",
+        "roundUp",
+        "route",
+        "rowMajorStrides",
+        "safetensorsDType",
+        "safetensorsDTypeBytes",
+        "scaleGrid",
+        "scaleShape",
+        "showShape",
+        "swiglu",
+        "swigluQuantize",
+        "tensorByteLength",
+        "transposeRecipe",
+        "transposeScales",
+        "ue8m0",
+        "writeFileAtomic",
+      ]
+    `)
+  })
+})
+
+describe('the first day', () => {
+  it('quantises two matrices and multiplies them', async () => {
+    const [m, n, k] = [5, 300, 700]
+    const random = createRandom(1)
+    const x = { data: normalArray(random, m * k), shape: [m, k] }
+    const w = { data: normalArray(random, n * k), shape: [n, k] }
+
+    await using device = await Device.open()
+    using a = await quantize(device, x, '1x128')
+    using b = await quantize(device, w, '128x128')
+    using d = await fp8GemmNT(a, b)
+    expect(d.dtype).toBe('bf16')
+    expect(d.shape).toEqual([m, n])
+
+    const [[hostA], [hostB]] = [await download(a), await download(b)]
+    if (hostA === undefined || hostB === undefined) throw new Error('one matrix each')
+    const expected = referenceGemm({ a: operandOf(hostA), b: operandOf(hostB) })
+    expectClose(await d.toFloat32Array(), expected, { out: 'bf16' })
+  })
+
+  it('costs what e4m3 costs and no more', async () => {
+    const [m, n, k] = [64, 96, 512]
+    const random = createRandom(2)
+    const x = normalArray(random, m * k)
+    const w = normalArray(random, n * k)
+    await using device = await Device.open()
+    using a = await quantize(device, { data: x, shape: [m, k] }, '1x128')
+    using b = await quantize(device, { data: w, shape: [n, k] }, '128x128')
+    using d = await fp8GemmNT(a, b, { outDType: 'f32' })
+    let [cross, squares] = [0, 0]
+    const actual = await d.toFloat32Array()
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) {
+        let exact = 0
+        for (let c = 0; c < k; c++) exact += (x[i * k + c] as number) * (w[j * k + c] as number)
+        const got = actual[i * n + j] as number
+        cross += exact * got
+        squares += exact ** 2 + got ** 2
+      }
+    }
+    const error = 1 - (2 * cross) / squares
+    expect(error).toBeGreaterThan(3e-4)
+    expect(error).toBeLessThan(1e-3)
+  })
+})

@@ -1,0 +1,18 @@
+// Ends, in the way it is told, while products are running.
+
+import { Device } from '@deepgemm/runtime'
+import { enqueueProducts } from './work.mjs'
+
+const device = await Device.open({ threads: 2 })
+const owned = enqueueProducts(device, 40)
+const event = device.defaultStream.record()
+for (const item of owned) item.dispose()
+process.on('exit', () => process.stdout.write(event.done ? 'idle' : 'busy'))
+
+const endings = {
+  'falls off its end': () => {},
+  'calls process.exit': () => process.exit(0),
+  'disposes its stream': () => device.defaultStream.dispose(),
+  'awaits its work': () => event.synchronize(),
+}
+await endings[process.argv[2]]()
