@@ -1,10 +1,8 @@
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Checkpoint, decodeArray, encodeArray, pairFp8Weights, SafetensorsWriter } from 'deepgemm'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { buildCli, deepgemm, scratchFolder, writeCheckpoint } from './helpers.js'
-
-beforeAll(buildCli, 120_000)
+import { describe, expect, it } from 'vitest'
+import { deepgemm, scratchFolder, writeCheckpoint } from './helpers.js'
 
 describe('deepgemm quantize', () => {
   it('turns matrices into e4m3 with scales and keeps the rest', async () => {
@@ -154,6 +152,16 @@ describe('deepgemm verify', () => {
     expect(Number(down?.[4])).toBeGreaterThan(2.5e-4)
     expect(Number(down?.[4])).toBeLessThan(4.5e-4)
     expect(rows.find(([name]) => name === 'model.norm.weight')?.[4]).toBe('0')
+  })
+
+  it('draws a table for people', async () => {
+    using folder = scratchFolder()
+    await writeCheckpoint(folder.in('bf16'))
+    const args = ['verify', folder.in('bf16'), folder.in('bf16')]
+    const { code, stdout, stderr } = await deepgemm(args, { interactive: true })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/│ model\.norm\.weight +│ \[128\]/)
+    expect(stderr).toContain('Verified 6 tensors')
   })
 
   it('fails when a weight was changed, and names it', async () => {

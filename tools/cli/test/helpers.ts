@@ -1,13 +1,17 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { run } from '@deepgemm/cli'
 import { createRandom, normalArray } from '@deepgemm/testing'
 import { CheckpointWriter, encodeArray } from 'deepgemm'
+import pc from 'picocolors'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+/** The compiled command. */
+export const MAIN: string = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
 /** The example model of the repository. */
 export const MODEL: string = join(root, 'docs/examples/tiny-moe/model')
@@ -20,22 +24,62 @@ export function buildCli(): void {
 
 export type Outcome = { readonly code: number; readonly stdout: string; readonly stderr: string }
 
-/** Runs the command as a user does, with its output piped. */
-export function deepgemm(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+/** Collects what is written to it. */
+class Sink extends Writable {
+  text = ''
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString()
+    done()
+  }
+}
+
+export type TerminalOptions = {
+  /** As when a person watches: tables are drawn, progress bars move. */
+  readonly interactive?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** Runs the command line within this process, with its output collected. */
+export async function deepgemm(
+  args: readonly string[],
+  { interactive = false, signal = new AbortController().signal }: TerminalOptions = {},
+): Promise<Outcome> {
+  const [stdout, stderr] = [new Sink(), new Sink()]
+  if (interactive) Object.assign(stdout, { isTTY: true })
+  const colors = pc.createColors(false)
+  const code = await run(args, '1.2.3', (json) => {
+    return { stdout, stderr, interactive, json, colors, signal }
+  })
+  return { code, stdout: stdout.text, stderr: stderr.text }
+}
+
+/** Runs the command as a user does: a process of its own, with its output piped. */
+export function spawnDeepgemm(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Outcome> {
   const options = { env: { ...process.env, ...env }, maxBuffer: 1 << 26 }
   return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) => {
+    execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr })
     })
   })
 }
 
+export type ScratchFolder = Disposable & {
+  readonly path: string
+  in(name: string): string
+  list(): string[]
+}
+
 /** A folder that is removed when the test ends. */
-export function scratchFolder(): Disposable & { readonly path: string; in(name: string): string } {
+export function scratchFolder(): ScratchFolder {
   const path = mkdtempSync(join(tmpdir(), 'deepgemm-cli-'))
   return {
     path,
     in: (name) => join(path, name),
+    list: () => readdirSync(path),
     [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
   }
 }

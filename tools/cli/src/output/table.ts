@@ -27,6 +27,8 @@ function tabSeparated(columns: readonly Column[], rows: readonly (readonly Cell[
 
 function drawn(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
   const table = new Table({
+    // Its default is white text, which a light terminal does not show.
+    shouldDisableColors: true,
     columns: columns.map(({ name, align = 'left' }) => ({ name, alignment: align })),
   })
   for (const row of rows) {
