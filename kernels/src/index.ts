@@ -2,6 +2,8 @@
 
 import { fileURLToPath } from 'node:url'
 
+export { wgmmaColumns, wgmmaInstructions } from './wgmma.js'
+
 /** Folder of the C++ sources that the native addon links in. */
 export const cpuSources: string = fileURLToPath(new URL('../cpu/', import.meta.url))
 

@@ -1,0 +1,14 @@
+// What a config chooses among, by name. Included before the generated config.
+#pragma once
+
+namespace deepgemm {
+
+// Which operand the two blocks of a cluster share: each loads one half of it for both.
+enum class Multicast { kNone, kLeft, kRight };
+
+// kVectors: 1x128, a scale per row of the operand and 128 of K. kBlocks: 128x128.
+enum class Scaling { kVectors, kBlocks };
+
+enum class Output { kBf16, kF32 };
+
+}  // namespace deepgemm

@@ -1,0 +1,75 @@
+// Dense FP8 GEMM for Hopper: persistent blocks of one producer warp group and one to three math
+// warp groups, which meet in a ring of shared-memory stages.
+#pragma once
+
+#include "pipeline/consumer.cuh"
+#include "pipeline/producer.cuh"
+
+namespace deepgemm {
+
+// Registers per thread after they are handed out; with one math warp group there are enough.
+template <int kMathGroups>
+struct RegisterBudget {
+  static constexpr int kMath = kMathGroups == 2 ? 232 : 160;
+  static constexpr int kProducer = kMathGroups == 2 ? 40 : 32;
+  static constexpr bool kHandOut = kMathGroups > 1;
+};
+
+template <class Config>
+DEEPGEMM_DEVICE void init_barriers(SharedStorage<Config>& shared) {
+  using T = Tile<Config>;
+  for (int i = 0; i < Config::kStages; ++i) {
+    ptx::barrier_init(&shared.full[i], 1);
+    ptx::barrier_init(&shared.empty[i], T::kMathWarps * T::kCluster);
+  }
+  ptx::fence_barrier_init();
+}
+
+template <class Config>
+DEEPGEMM_DEVICE void prefetch_maps(const GemmArguments& arguments) {
+  using T = Tile<Config>;
+  ptx::prefetch_tensor_map(&arguments.left);
+  ptx::prefetch_tensor_map(&arguments.right);
+  if constexpr (T::kLeftVectors) ptx::prefetch_tensor_map(&arguments.left_scales);
+  if constexpr (T::kRightVectors) ptx::prefetch_tensor_map(&arguments.right_scales);
+  if constexpr (T::kStaged) ptx::prefetch_tensor_map(&arguments.out);
+}
+
+// All threads of the block, or of the cluster.
+template <class Config>
+DEEPGEMM_DEVICE void sync_all() {
+  if constexpr (Tile<Config>::kCluster > 1) {
+    __syncwarp();
+    ptx::sync_cluster();
+  } else {
+    __syncthreads();
+  }
+}
+
+template <class Config>
+DEEPGEMM_DEVICE void fp8_gemm_block(const GemmArguments& arguments, SharedStorage<Config>& shared) {
+  using T = Tile<Config>;
+  using Budget = RegisterBudget<T::kMathGroups>;
+  static_assert(sizeof(SharedStorage<Config>) == Config::kSharedBytes,
+                "host and kernel disagree about the size of shared memory");
+  ptx::allow_next_kernel();
+  if (threadIdx.x == T::kMathThreads) {
+    prefetch_maps<Config>(arguments);
+    init_barriers(shared);
+  }
+  sync_all<Config>();
+
+  const u32 rank = T::kCluster > 1 ? ptx::cluster_rank() : 0;
+  const BlockPlace place = {blockIdx.x / T::kCluster, rank};
+  if (threadIdx.x >= T::kMathThreads) {
+    if constexpr (Budget::kHandOut) ptx::give_registers<Budget::kProducer>();
+    if (threadIdx.x == T::kMathThreads) Producer<Config>(arguments, shared, place).run();
+  } else {
+    if constexpr (Budget::kHandOut) ptx::take_registers<Budget::kMath>();
+    Consumer<Config>(arguments, shared, place).run();
+  }
+  // A block must not leave while its peer still signals its barriers or writes its stages.
+  if constexpr (T::kCluster > 1) sync_all<Config>();
+}
+
+}  // namespace deepgemm

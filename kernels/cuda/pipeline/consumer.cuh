@@ -1,0 +1,62 @@
+// The math warp groups: every segment of the block's work, from the main loop to the store.
+#pragma once
+
+#include "epilogue/direct_store.cuh"
+#include "epilogue/partial_sums.cuh"
+#include "epilogue/staged_store.cuh"
+#include "pipeline/main_loop.cuh"
+
+namespace deepgemm {
+
+template <bool kStaged, class Config>
+struct StoreOf {
+  using Type = DirectStore<Config>;
+};
+
+template <class Config>
+struct StoreOf<true, Config> {
+  using Type = StagedStore<Config>;
+};
+
+template <class Config>
+class Consumer {
+  using T = Tile<Config>;
+
+ public:
+  DEEPGEMM_DEVICE Consumer(const GemmArguments& arguments, SharedStorage<Config>& shared,
+                           BlockPlace place)
+      : arguments_(arguments), shared_(shared), place_(place) {}
+
+  DEEPGEMM_DEVICE void run() {
+    // Scales are read, D and the workspace written only after the kernel before has finished.
+    ptx::wait_for_previous_kernel();
+    const MathThread me = MathThread::current();
+    const WorkShape shape = work_shape(arguments_);
+    MainLoop<Config> loop(arguments_, shared_, me);
+    const typename StoreOf<T::kStaged, Config>::Type out(arguments_, shared_, me);
+    const PartialSums<Config> partials(arguments_, me, place_.rank);
+    WorkList work(shape, place_.worker);
+    for (Segment segment; work.next(segment);) {
+      const Corner corner = corner_of<Config>(arguments_, segment.tile, place_.rank);
+      Sums<Config> sums = {};
+      loop.run(segment, corner, sums);
+      if (!segment.owns_tile()) {
+        partials.write(place_.worker, sums);
+        continue;
+      }
+      if (!segment.is_whole()) {
+        const u64 begin = static_cast<u64>(segment.tile) * segment.k_blocks;
+        partials.add(shape, shape.worker_of(begin), place_.worker, sums);
+      }
+      out.store(corner, sums);
+    }
+    out.finish();
+  }
+
+ private:
+  const GemmArguments& arguments_;
+  SharedStorage<Config>& shared_;
+  BlockPlace place_;
+};
+
+}  // namespace deepgemm

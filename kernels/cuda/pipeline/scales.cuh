@@ -1,0 +1,144 @@
+// The scales of one K block, as a math thread needs them, and promotion: partial sum x scaleA x
+// scaleB, added in f32.
+#pragma once
+
+#include "pipeline/math_thread.cuh"
+#include "pipeline/storage.cuh"
+#include "pipeline/work.cuh"
+#include "ptx/memory.cuh"
+
+namespace deepgemm {
+
+// Scales of 128x128 blocks, of which a warp group needs few: read from global memory one K block
+// ahead. They lie side by side along K, so that one line of L1 serves 32 K blocks.
+template <class Config>
+class BlockScales {
+  using T = Tile<Config>;
+
+ public:
+  static constexpr int kCount = T::kLeftVectors ? T::kRightBlocks : T::kRowBlocks;
+  static constexpr int kValues = most(kCount, 1);
+
+  DEEPGEMM_DEVICE BlockScales(const GemmArguments& arguments, Corner corner, u32 group,
+                              const Segment& segment)
+      : last_(segment.k_end - 1) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      const u32 extent = T::kLeftVectors ? arguments.right_extent : arguments.left_extent;
+      const u32 row = T::kLeftVectors ? corner.right + i * kScaleBlock
+                                      : corner.left + group * T::kGroupRows + i * 64;
+      // Past the operand's end the partial sums are zero, and any scale will do.
+      const u32 block = least(row, extent - 1) / kScaleBlock;
+      rows_[i] = arguments.block_scales + static_cast<u64>(block) * arguments.block_scale_stride;
+      next_[i] = ptx::load_constant(rows_[i] + segment.k_begin);
+    }
+  }
+
+  // The scales of K block `k_block`; the calls go through the segment in order.
+  DEEPGEMM_DEVICE void take(u32 k_block, float (&values)[kValues]) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      values[i] = next_[i];
+      next_[i] = ptx::load_constant(rows_[i] + least(k_block + 1, last_));
+    }
+  }
+
+ private:
+  const float* rows_[kValues];
+  float next_[kValues];
+  u32 last_;
+};
+
+// What promotion of one K block needs in registers.
+template <class Config>
+struct StepScales {
+  using T = Tile<Config>;
+
+  float left[T::kRowBlocks][2];  // of the thread's two rows in each row block
+  float block[BlockScales<Config>::kValues];
+  const float* right;  // 1x128 scales of the tile's columns, in shared memory
+
+  DEEPGEMM_DEVICE void load(const SharedStorage<Config>& shared, u32 stage, const MathThread& me) {
+    right = shared.right_scales[stage] + me.first_column();
+    if constexpr (T::kLeftVectors) {
+      const float* rows = shared.left_scales[stage] + me.group * T::kGroupRows + me.first_row();
+#pragma unroll
+      for (int i = 0; i < T::kRowBlocks; ++i) {
+        left[i][0] = rows[i * 64];
+        left[i][1] = rows[i * 64 + 8];
+      }
+    }
+  }
+};
+
+// The tile's column within its 128-block, at column 0 of the tile.
+template <class Config>
+DEEPGEMM_DEVICE u32 grain_offset(Corner corner) {
+  return corner.right % kScaleBlock;
+}
+
+// sum += partial * row scale * block scale. Columns of 16 never straddle two blocks.
+template <class Config, int kRegisters>
+DEEPGEMM_DEVICE void promote_blocks(float (&sum)[kRegisters], const float (&partial)[kRegisters],
+                                    const float (&left)[2], const float* block, u32 offset,
+                                    int first_column) {
+  using T = Tile<Config>;
+  float scale[T::kRightBlocks][2];
+#pragma unroll
+  for (int i = 0; i < T::kRightBlocks; ++i) {
+    scale[i][0] = left[0] * block[i];
+    scale[i][1] = left[1] * block[i];
+  }
+#pragma unroll
+  for (int r = 0; r < kRegisters; r += 4) {
+    const int column = first_column + r * 2;
+    float s0 = scale[0][0];
+    float s1 = scale[0][1];
+#pragma unroll
+    for (int i = 1; i < T::kRightBlocks; ++i) {
+      const bool within = T::kRightGrain == kScaleBlock
+                              ? column >= i * kScaleBlock
+                              : static_cast<int>(offset) >= i * kScaleBlock - column / 16 * 16;
+      s0 = within ? scale[i][0] : s0;
+      s1 = within ? scale[i][1] : s1;
+    }
+    sum[r] += partial[r] * s0;
+    sum[r + 1] += partial[r + 1] * s0;
+    sum[r + 2] += partial[r + 2] * s1;
+    sum[r + 3] += partial[r + 3] * s1;
+  }
+}
+
+// sum += partial * row scale * column scale.
+template <int kRegisters>
+DEEPGEMM_DEVICE void promote_vectors(float (&sum)[kRegisters], const float (&partial)[kRegisters],
+                                     float left0, float left1, const float* right) {
+#pragma unroll
+  for (int r = 0; r < kRegisters; r += 4) {
+    const float2 columns = *reinterpret_cast<const float2*>(right + r * 2);
+    sum[r] += partial[r] * (left0 * columns.x);
+    sum[r + 1] += partial[r + 1] * (left0 * columns.y);
+    sum[r + 2] += partial[r + 2] * (left1 * columns.x);
+    sum[r + 3] += partial[r + 3] * (left1 * columns.y);
+  }
+}
+
+template <class Config>
+DEEPGEMM_DEVICE void promote(float (&sum)[Tile<Config>::kChunkRegisters],
+                             const float (&partial)[Tile<Config>::kChunkRegisters],
+                             const StepScales<Config>& scales, u32 offset, int chunk) {
+  using T = Tile<Config>;
+  const int row_block = chunk / Config::kColumnSplits;
+  const int column = chunk % Config::kColumnSplits * T::kChunkColumns;
+  if constexpr (!T::kRightVectors) {
+    promote_blocks<Config>(sum, partial, scales.left[row_block], scales.block, offset, column);
+  } else if constexpr (T::kLeftVectors) {
+    promote_vectors(sum, partial, scales.left[row_block][0], scales.left[row_block][1],
+                    scales.right + column);
+  } else {
+    const float weight = scales.block[row_block];
+    promote_vectors(sum, partial, weight, weight, scales.right + column);
+  }
+}
+
+}  // namespace deepgemm

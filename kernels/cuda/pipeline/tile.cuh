@@ -1,0 +1,64 @@
+// Numbers that follow from a config. A tile of D is kLeft x kRight; each math warp group computes
+// kRowBlocks blocks of 64 rows, in chunks of one wgmma shape.
+#pragma once
+
+#include "base/choices.cuh"
+#include "base/types.cuh"
+#include "wgmma/descriptor.cuh"
+
+namespace deepgemm {
+
+template <class Config>
+struct Tile {
+  static constexpr int kLeft = Config::kBlockLeft;
+  static constexpr int kRight = Config::kBlockRight;
+  static constexpr int kRowBlocks = Config::kRowBlocks;
+  static constexpr int kGroupRows = 64 * kRowBlocks;
+  static constexpr int kMathGroups = kLeft / kGroupRows;
+  static constexpr int kMathThreads = kMathGroups * kWarpGroupThreads;
+  static constexpr int kThreads = kMathThreads + kWarpGroupThreads;
+  static constexpr int kMathWarps = kMathThreads / kWarpThreads;
+
+  static constexpr int kChunkColumns = kRight / Config::kColumnSplits;
+  static constexpr int kChunks = kRowBlocks * Config::kColumnSplits;
+  static constexpr int kChunkRegisters = kChunkColumns / 2;
+
+  static constexpr int kCluster = Config::kMulticast == Multicast::kNone ? 1 : 2;
+  static constexpr bool kSharesLeft = Config::kMulticast == Multicast::kLeft;
+  static constexpr bool kSharesRight = Config::kMulticast == Multicast::kRight;
+
+  static constexpr bool kLeftVectors = Config::kLeftScaling == Scaling::kVectors;
+  static constexpr bool kRightVectors = Config::kRightScaling == Scaling::kVectors;
+
+  // 128-blocks of the right operand that one tile can touch: a tile starts at a multiple of the
+  // greatest common divisor of its width and 128.
+  static constexpr int kRightGrain = common_divisor(kRight, kScaleBlock);
+  static constexpr int kRightBlocks =
+      kRightVectors ? 0 : ceil_div(kScaleBlock - kRightGrain + kRight, kScaleBlock);
+
+  static constexpr int kLeftBytes = kLeft * kRowBytes;
+  static constexpr int kRightBytes = kRight * kRowBytes;
+  static constexpr int kStageBytes =
+      kLeftBytes + kRightBytes + (kLeftVectors ? kLeft * 4 : 0) + (kRightVectors ? kRight * 4 : 0);
+
+  // D goes through shared memory in panels of one swizzle span; see epilogue/staged_store.cuh.
+  static constexpr bool kStaged = Config::kOut == Output::kBf16 && !Config::kAccumulate;
+  static constexpr int kPanelColumns = Config::kSwapped ? 64 : common_divisor(kRight, 64);
+  static constexpr int kOutBytes = kStaged ? kLeft * kRight * 2 : 0;
+
+  static_assert(kLeft % kGroupRows == 0 && kMathGroups >= 1 && kMathGroups <= 3,
+                "one to three math warp groups of 64 rows per row block");
+  static_assert(kRight % Config::kColumnSplits == 0 && kChunkColumns % 8 == 0 &&
+                    kChunkColumns <= 256,
+                "a chunk has the columns of one wgmma: a multiple of 8, at most 256");
+  static_assert(kRight % 16 == 0 || Config::kSwapped,
+                "without swapping the tile is a multiple of 16 columns wide");
+  static_assert(kLeftVectors || kRightVectors, "at least one operand has 1x128 scales");
+  static_assert(Config::kSwapped == !kLeftVectors,
+                "128x128 scales of the left operand mean swapped operands");
+  static_assert(!kSharesRight || kRight % 16 == 0, "each block loads whole groups of 8 rows");
+  static_assert(Config::kAccumulators == 1 || Config::kAccumulators == 2,
+                "one accumulator, or two in turn");
+};
+
+}  // namespace deepgemm

@@ -1,0 +1,38 @@
+// Loads and stores of global memory with a stated cache or ordering behaviour.
+#pragma once
+
+#include "base/types.cuh"
+
+namespace deepgemm::ptx {
+
+// ld.global.nc: memory that nothing writes while the kernel reads it.
+DEEPGEMM_DEVICE float load_constant(const float* from) {
+  float value;
+  asm volatile("ld.global.nc.f32 %0, [%1];" : "=f"(value) : "l"(from));
+  return value;
+}
+
+// ld.global.cg: from L2, past an L1 that may hold an older copy.
+DEEPGEMM_DEVICE float4 load_l2(const float4* from) {
+  float4 value;
+  asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(value.x), "=f"(value.y), "=f"(value.z), "=f"(value.w)
+               : "l"(from)
+               : "memory");
+  return value;
+}
+
+// st.release.gpu: what this block wrote before, as far as this thread is synchronised with it, is
+// seen by whoever acquires the value.
+DEEPGEMM_DEVICE void store_release(u32* to, u32 value) {
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(to), "r"(value) : "memory");
+}
+
+// ld.acquire.gpu
+DEEPGEMM_DEVICE u32 load_acquire(const u32* from) {
+  u32 value;
+  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(from) : "memory");
+  return value;
+}
+
+}  // namespace deepgemm::ptx
