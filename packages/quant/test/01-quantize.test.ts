@@ -1,6 +1,7 @@
 import {
   defaultOrientation,
   FLOAT_DTYPES,
+  OptionError,
   RECIPES,
   SCALE_DTYPES,
   SCALE_ORIENTATIONS,
@@ -21,6 +22,34 @@ const ALL_FORMS = SCALE_DTYPES.flatMap((scaleDType) =>
     ),
   ),
 )
+
+/** Opens a CPU device with the instruction set; undefined when this build or machine lacks it. */
+async function openWith(isa: string): Promise<Device | undefined> {
+  try {
+    return await Device.open({ kind: 'cpu', isa })
+  } catch (error) {
+    if (error instanceof OptionError) return undefined
+    throw error
+  }
+}
+
+describe('quantize on the CPU', () => {
+  it.each(['baseline', 'avx2', 'avx512', 'avx512_bf16', 'amx', 'neon'])(
+    'gives the same bits with %s, where there is such an instruction set',
+    async (isa) => {
+      const device = await openWith(isa)
+      if (device === undefined) return
+      for (const { dtype, orientation, ...form } of ALL_FORMS) {
+        for (const recipe of RECIPES) {
+          const source = awkwardSource(9, { shape: [131, 77], dtype })
+          using actual = await quantize(device, source, recipe, { ...form, orientation })
+          await expectSameBits(actual, expectedCast(source, { recipe, ...form }))
+        }
+      }
+      await device.dispose()
+    },
+  )
+})
 
 describe.each(await availableDevices(Device))('quantize on $kind', ({ open }) => {
   let device: Device

@@ -5,9 +5,7 @@
 namespace deepgemm {
 
 AddonData::AddonData(Napi::Env env) {
-  auto callback = Napi::Function::New(
-      env, [](const Napi::CallbackInfo& info) { AddonData::of(info.Env()).settle(info.Env()); });
-  wake_ = Napi::ThreadSafeFunction::New(env, callback, "deepgemm completions", 0, 1);
+  wake_ = decltype(wake_)::New(env, "deepgemm completions", 0, 1, this);
   wake_.Unref(env);
   graveyard_ = std::make_shared<Graveyard>([this] { wake(); });
   // Runs before the thread-safe function closes: hooks run in the reverse order of their making.
@@ -27,6 +25,15 @@ void AddonData::add_waiting(Stream* stream, Napi::Env env) {
 }
 
 void AddonData::wake() { wake_.NonBlockingCall(); }
+
+void AddonData::on_wake(Napi::Env env, Napi::Function, AddonData* self, void*) {
+  if (env == nullptr) return;
+  try {
+    self->settle(env);
+  } catch (const Napi::Error&) {
+    // The environment is ending: promises cannot be settled, and nobody is left to be told.
+  }
+}
 
 void AddonData::settle(Napi::Env env) {
   graveyard_->empty();

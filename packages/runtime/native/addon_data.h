@@ -41,7 +41,10 @@ class AddonData {
   void sweep();
   void stop_all();
 
-  Napi::ThreadSafeFunction wake_;
+  static void on_wake(Napi::Env env, Napi::Function, AddonData* self, void*);
+
+  // Calls no JavaScript: wakes may still be pending when the environment can run none any more.
+  Napi::TypedThreadSafeFunction<AddonData, void, on_wake> wake_;
   std::set<Stream*> waiting_;
   std::vector<std::shared_ptr<StreamCore>> cores_;
   std::shared_ptr<Graveyard> graveyard_;

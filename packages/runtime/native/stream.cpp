@@ -48,7 +48,8 @@ Napi::Value Stream::synchronize(const Napi::CallbackInfo& info) {
   const uint64_t ticket =
       info[0].IsObject() ? Event::Unwrap(info[0].As<Napi::Object>())->ticket() : core_->submitted();
   Napi::Promise::Deferred deferred(env);
-  if (core_->completed() >= ticket) {
+  // Behind others that wait, this one waits as well: an error is told to the first of them.
+  if (waiters_.empty() && core_->completed() >= ticket) {
     settle_one(env, deferred, core_->take_error(ticket));
     return deferred.Promise();
   }

@@ -50,6 +50,7 @@ describe('a process with work in flight', () => {
     ['calls process.exit', 'busy'],
     ['disposes its stream', 'busy'],
     ['awaits its work', 'idle'],
+    ['has finished work that nobody was told of', 'idle'],
   ])('ends cleanly when it %s', async (ending, state) => {
     expect(await child('exit', [ending])).toBe(state)
   })
