@@ -12,11 +12,13 @@ import {
 } from './support/layer-weights.js'
 
 /**
- * Where a float64 result and the layer's f32 one lie on two sides of a rounding boundary, an
- * activation changes by one step of bf16 or e4m3. That happens to few elements, each of which
- * counts 1/√I of the result.
+ * Where a float64 gate or up lies so near a bf16 tie that f32 rounds it the other way, an activation
+ * may change by one step of e4m3: at most 1/8 of it. In narrow layers one activation may hold a
+ * third of a token's energy, so that one such step costs ½ · ⅓ · (1/8)² of the metric.
  */
-const GLOBAL_ERROR = 1e-5
+const TOKEN_ERROR = 2.6e-3
+/** Such steps are rare; all that goes wrong always shows in the mean. */
+const MEAN_ERROR = 1e-5
 /** Tokens whose selection f32 may rightly make otherwise. */
 const LEAST_MARGIN = 1e-4
 
@@ -47,6 +49,7 @@ describe.each(await availableDevices(Device))('a MoE layer on $kind', (kind) => 
   })
 
   it('computes what float64 computes', async () => {
+    const errors: number[] = []
     const gatings = fc.boolean()
     const counts = fc.constantFrom(1, 3, 16, 17, 24)
     await fc.assert(
@@ -64,12 +67,15 @@ describe.each(await availableDevices(Device))('a MoE layer on $kind', (kind) => 
           if ((margins[token] as number) < LEAST_MARGIN) continue
           const range = [token * spec.hidden, (token + 1) * spec.hidden] as const
           const error = globalError(got.subarray(...range), values.subarray(...range))
-          expect(error).toBeLessThan(GLOBAL_ERROR)
+          expect(error).toBeLessThan(TOKEN_ERROR)
+          errors.push(error)
         }
         for (const owner of [x, y, layer]) owner.dispose()
         disposeWeights(weights)
       }),
       { numRuns: 40 },
     )
+    const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length
+    expect(mean).toBeLessThan(MEAN_ERROR)
   })
 })
