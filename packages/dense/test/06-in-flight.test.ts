@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectProducts, type StartedOutput, startOutput } from './support/output.js'
 import { expectedProducts, type HostOperands, place } from './support/products.js'
 
+/** Long enough that most products run on their stream's thread, not at once. */
+const K = 1400
+
 type Flight = { readonly host: HostOperands; readonly started: StartedOutput }
 
 describe.each(await availableDevices(Device))('products in flight on $kind', ({ open }) => {
@@ -21,8 +24,8 @@ describe.each(await availableDevices(Device))('products in flight on $kind', ({ 
 
   function operands(seed: number, m: number): { a: HostQuantized; b: HostQuantized } {
     return {
-      a: randomQuantized(seed, { rows: m, cols: 300, recipe: '1x128' }),
-      b: randomQuantized(~seed, { rows: 60, cols: 300, recipe: '128x128', scaleDType: 'ue8m0' }),
+      a: randomQuantized(seed, { rows: m, cols: K, recipe: '1x128' }),
+      b: randomQuantized(~seed, { rows: 60, cols: K, recipe: '128x128', scaleDType: 'ue8m0' }),
     }
   }
 
@@ -32,7 +35,7 @@ describe.each(await availableDevices(Device))('products in flight on $kind', ({ 
   }
 
   it('on several streams are each right, also when their operands are disposed at once', async () => {
-    const plan = await planGemm(device, { n: 60, k: 300, m: { max: 60 } })
+    const plan = await planGemm(device, { n: 60, k: K, m: { max: 60 } })
     const streams = Array.from({ length: 4 }, (_, i) => device.createStream(`worker ${i}`))
     const flights = Array.from({ length: 60 }, (_, i) => {
       const host = operands(i, 1 + ((i * 7) % 60))
@@ -63,7 +66,7 @@ describe.each(await availableDevices(Device))('products in flight on $kind', ({ 
   it('add up in order on one stream', async () => {
     const plan = await planGemm(device, {
       n: 60,
-      k: 300,
+      k: K,
       m: { max: 9 },
       out: 'f32',
       accumulate: true,
@@ -79,10 +82,10 @@ describe.each(await availableDevices(Device))('products in flight on $kind', ({ 
   })
 
   it('wait for events of other streams', async () => {
-    const plan = await planGemm(device, { n: 60, k: 300, m: { max: 50 }, out: 'f32' })
+    const plan = await planGemm(device, { n: 60, k: K, m: { max: 50 }, out: 'f32' })
     const add = await planGemm(device, {
       n: 60,
-      k: 300,
+      k: K,
       m: { max: 50 },
       out: 'f32',
       accumulate: true,
