@@ -28,8 +28,8 @@ __attribute__((target("avx2"))) uint64_t read_all(const uint8_t* bytes, int64_t 
           sum[v], _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i + v * 32)));
     }
   }
-  const __m256i all = _mm256_xor_si256(_mm256_xor_si256(sum[0], sum[1]),
-                                       _mm256_xor_si256(sum[2], sum[3]));
+  const __m256i all =
+      _mm256_xor_si256(_mm256_xor_si256(sum[0], sum[1]), _mm256_xor_si256(sum[2], sum[3]));
   return static_cast<uint64_t>(_mm256_extract_epi64(all, 0));
 }
 

@@ -58,9 +58,9 @@ void large_shapes() {
   Pool pool(2);
   for (const Isa isa : available_isas()) {
     Random random(12);
-    for (const Shape shape : {Shape{1, 70, 4500}, Shape{130, 300, 2177}, Shape{300, 290, 1100},
-                              Shape{3, 3, 40000}, Shape{5, 37, 2064}, Shape{16, 100, 3000},
-                              Shape{40, 64, 5000}}) {
+    for (const Shape shape :
+         {Shape{1, 70, 4500}, Shape{130, 300, 2177}, Shape{300, 290, 1100}, Shape{3, 3, 40000},
+          Shape{5, 37, 2064}, Shape{16, 100, 3000}, Shape{40, 64, 5000}}) {
       try_shape(random, pool, isa, shape);
     }
   }

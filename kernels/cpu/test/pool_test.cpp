@@ -42,9 +42,8 @@ void loops_from_several_threads_share_the_workers() {
 void loops_nest() {
   Pool pool(2);
   std::atomic<int> total{0};
-  pool.parallel_for(8, [&](int64_t) {
-    pool.parallel_for(8, [&](int64_t) { total.fetch_add(1); });
-  });
+  pool.parallel_for(8,
+                    [&](int64_t) { pool.parallel_for(8, [&](int64_t) { total.fetch_add(1); }); });
   check(total.load() == 64, "nested loops ran whole");
 }
 

@@ -42,7 +42,8 @@ GuardedBytes::GuardedBytes(size_t size) {
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t usable = (size + page - 1) / page * page;
   mapped_ = usable + page;
-  void* mapping = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* mapping =
+      mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapping == MAP_FAILED || mprotect(static_cast<uint8_t*>(mapping) + usable, page, PROT_NONE)) {
     std::abort();
   }
@@ -116,7 +117,8 @@ bool Output::margins_untouched() const {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = cols; c < stride; ++c) {
       const size_t index = static_cast<size_t>(r * stride + c);
-      if (out == OutType::f32 ? words[index] != kPoison32 : halves[index] != kPoison16) return false;
+      if (out == OutType::f32 ? words[index] != kPoison32 : halves[index] != kPoison16)
+        return false;
     }
   }
   return true;
@@ -139,8 +141,8 @@ std::string compare(const GemmTask& task, const std::vector<float>& before) {
       // f32 rounding of up to 128 sums per block, then one per block; bf16 keeps 8 bits.
       double bound = magnitude * 0x1p-24 * 24;
       if (task.out == OutType::bf16) bound += std::abs(expected) * 0x1p-8;
-      const bool same = std::isnan(expected) ? std::isnan(actual)
-                                             : std::abs(actual - expected) <= bound;
+      const bool same =
+          std::isnan(expected) ? std::isnan(actual) : std::abs(actual - expected) <= bound;
       if (!same) {
         return "D[" + std::to_string(r) + ", " + std::to_string(c) + "] is " +
                std::to_string(actual) + ", expected " + std::to_string(expected);

@@ -37,8 +37,7 @@ struct Batch {
               .first_packing = packings,
               .packed_offset = bytes,
               .scales_offset = 0};
-    bytes += static_cast<size_t>(
-        round_up(rows * slab.pairs() * kernels.a_pair_bytes, 64));
+    bytes += static_cast<size_t>(round_up(rows * slab.pairs() * kernels.a_pair_bytes, 64));
     slab.scales_offset = bytes;
     bytes += static_cast<size_t>(round_up(rows * slab.blocks() * 4, 64));
     units += slab.units;
@@ -50,10 +49,10 @@ struct Batch {
 };
 
 // The last slab whose `first` is not beyond `index`.
-const Slab& slab_of(const std::vector<Slab>& slabs, int64_t Slab::* first, int64_t index) {
-  const auto after = std::upper_bound(
-      slabs.begin(), slabs.end(), index,
-      [&](int64_t wanted, const Slab& slab) { return wanted < slab.*first; });
+const Slab& slab_of(const std::vector<Slab>& slabs, int64_t Slab::*first, int64_t index) {
+  const auto after =
+      std::upper_bound(slabs.begin(), slabs.end(), index,
+                       [&](int64_t wanted, const Slab& slab) { return wanted < slab.*first; });
   return *(after - 1);
 }
 

@@ -27,13 +27,24 @@ struct CodeRows {
 };
 
 struct TileProduct {
-  const void* a;        // packed tile
+  const void* a;  // packed tile
   const float* a_scales;
-  const uint32_t* b;    // packed panel
+  const uint32_t* b;  // packed panel
   const float* b_scales;
-  int64_t pairs;        // a multiple of kGroupK / 2; only the last block may be short
-  float* totals;        // [rows][panel_cols]
-  bool first;           // totals start from zero instead of their present values
+  int64_t pairs;  // a multiple of kGroupK / 2; only the last block may be short
+  float* totals;  // [rows][panel_cols]
+  bool first;     // totals start from zero instead of their present values
+};
+
+// The same with B still as rows of codes, packed on the way through the registers.
+struct RowsProduct {
+  const void* a;
+  const float* a_scales;
+  CodeRows b;
+  const float* b_scales;
+  uint32_t* packed;  // where the packed panel goes, when it is kept
+  float* totals;
+  bool first;
 };
 
 // Writes a finished tile, or its leading columns, to D.
@@ -52,9 +63,9 @@ struct KernelTable {
   int panel_cols;  // columns of a B panel, <= kMaxPanelCols
   int a_pair_bytes;
   void (*pack_tile)(const CodeRows& source, void* packed);
-  // Columns beyond `source.rows` repeat the last row.
-  void (*pack_panel)(const CodeRows& source, uint32_t* packed);
   void (*multiply[kMaxTileRows + 1])(const TileProduct& product);  // by rows; [0] unused
+  void (*multiply_rows[kMaxTileRows + 1])(const RowsProduct& product);
+  void (*multiply_rows_and_pack[kMaxTileRows + 1])(const RowsProduct& product);
   void (*store)(const TileOutput& output);
 };
 

@@ -20,8 +20,7 @@ const std::byte* packed_tile(const KernelTable& kernels, const Slab& slab, int64
   return memory + slab.packed_offset + static_cast<size_t>(pairs_before * kernels.a_pair_bytes);
 }
 
-const float* packed_scales(const Slab& slab, int64_t tile, int64_t block,
-                           const std::byte* memory) {
+const float* packed_scales(const Slab& slab, int64_t tile, int64_t block, const std::byte* memory) {
   const float* scales = reinterpret_cast<const float*>(memory + slab.scales_offset);
   return scales + slab.tiles.begin(tile) * slab.blocks() + block * slab.tiles.size(tile);
 }
@@ -51,8 +50,11 @@ class Unit {
   void run() {
     for (int64_t k = 0; k < task_.k; k += slab_.blocking.chunk_k) {
       const int64_t count = std::min(slab_.blocking.chunk_k, task_.k - k);
-      for (int64_t panel = 0; panel < panels_; ++panel) pack(panel, k, count);
-      multiply(k, count);
+      for (int64_t panel = 0; panel < panels_; ++panel) {
+        load_scales(panel, k, count);
+        multiply_first_tile(panel, k, count);
+      }
+      for (int64_t tile = 1; tile < slab_.tiles.tiles; ++tile) multiply(tile, k, count);
     }
     if (task_.k == 0) {
       std::fill_n(totals_, panels_ * slab_.tiles.rows * kernels_.panel_cols, 0.0f);
@@ -61,6 +63,11 @@ class Unit {
   }
 
  private:
+  CodeRows weights(int64_t panel, int64_t k, int64_t count) const {
+    const Operand& b = task_.b;
+    return {b.values + first_col(panel) * b.row_stride + k, b.row_stride, cols(panel), count};
+  }
+
   int64_t first_col(int64_t panel) const { return (first_panel_ + panel) * kernels_.panel_cols; }
   int cols(int64_t panel) const {
     return static_cast<int>(std::min<int64_t>(kernels_.panel_cols, task_.n - first_col(panel)));
@@ -72,16 +79,13 @@ class Unit {
     return scale_memory_ + panel * chunk_blocks_ * kernels_.panel_cols;
   }
   float* totals(int64_t tile, int64_t panel) const {
-    const int64_t rows_before =
-        slab_.tiles.begin(tile) * panels_ + panel * slab_.tiles.size(tile);
+    const int64_t rows_before = slab_.tiles.begin(tile) * panels_ + panel * slab_.tiles.size(tile);
     return totals_ + rows_before * kernels_.panel_cols;
   }
 
-  void pack(int64_t panel, int64_t k, int64_t count) {
+  void load_scales(int64_t panel, int64_t k, int64_t count) {
     const Operand& b = task_.b;
     const int64_t col = first_col(panel);
-    kernels_.pack_panel({b.values + col * b.row_stride + k, b.row_stride, cols(panel), count},
-                        packed_panel(panel));
     float* scales = panel_scales(panel);
     for (int64_t block = k / kScaleBlockK; block * kScaleBlockK < k + count; ++block) {
       for (int c = 0; c < kernels_.panel_cols; ++c) {
@@ -90,19 +94,30 @@ class Unit {
     }
   }
 
-  void multiply(int64_t k, int64_t count) {
-    for (int64_t tile = 0; tile < slab_.tiles.tiles; ++tile) {
-      const auto* a = packed_tile(kernels_, slab_, tile, k / 2, memory_);
-      const float* a_scales = packed_scales(slab_, tile, k / kScaleBlockK, memory_);
-      for (int64_t panel = 0; panel < panels_; ++panel) {
-        kernels_.multiply[slab_.tiles.size(tile)]({.a = a,
-                                                   .a_scales = a_scales,
-                                                   .b = packed_panel(panel),
-                                                   .b_scales = panel_scales(panel),
-                                                   .pairs = padded_pairs(count),
-                                                   .totals = totals(tile, panel),
-                                                   .first = k == 0});
-      }
+  // Takes B as it is, and packs it on the way if there are further tiles.
+  void multiply_first_tile(int64_t panel, int64_t k, int64_t count) {
+    const int rows = slab_.tiles.size(0);
+    const auto multiply_rows = slab_.tiles.tiles > 1 ? kernels_.multiply_rows_and_pack[rows]
+                                                     : kernels_.multiply_rows[rows];
+    multiply_rows({.a = packed_tile(kernels_, slab_, 0, k / 2, memory_),
+                   .a_scales = packed_scales(slab_, 0, k / kScaleBlockK, memory_),
+                   .b = weights(panel, k, count),
+                   .b_scales = panel_scales(panel),
+                   .packed = packed_panel(panel),
+                   .totals = totals(0, panel),
+                   .first = k == 0});
+  }
+
+  void multiply(int64_t tile, int64_t k, int64_t count) {
+    const int rows = slab_.tiles.size(tile);
+    for (int64_t panel = 0; panel < panels_; ++panel) {
+      kernels_.multiply[rows]({.a = packed_tile(kernels_, slab_, tile, k / 2, memory_),
+                               .a_scales = packed_scales(slab_, tile, k / kScaleBlockK, memory_),
+                               .b = packed_panel(panel),
+                               .b_scales = panel_scales(panel),
+                               .pairs = padded_pairs(count),
+                               .totals = totals(tile, panel),
+                               .first = k == 0});
     }
   }
 
@@ -130,7 +145,7 @@ class Unit {
   const std::byte* memory_;
   const int64_t first_panel_;
   const int64_t panels_;
-  const int64_t chunk_pairs_;   // of a full chunk
+  const int64_t chunk_pairs_;  // of a full chunk
   const int64_t chunk_blocks_;
   uint32_t* panel_memory_;
   float* scale_memory_;
@@ -155,8 +170,7 @@ void pack_a(const KernelTable& kernels, const Slab& slab, int64_t tile, int64_t 
   }
 }
 
-void run_unit(const KernelTable& kernels, const Slab& slab, int64_t unit,
-              const std::byte* memory) {
+void run_unit(const KernelTable& kernels, const Slab& slab, int64_t unit, const std::byte* memory) {
   Unit(kernels, slab, unit, memory).run();
 }
 

@@ -32,9 +32,9 @@ uint64_t enabled_state() {
 }
 
 X86Features probe() {
-  constexpr uint64_t kYmm = 0x6;            // SSE and AVX halves
-  constexpr uint64_t kZmm = 0xe0 | kYmm;    // masks, upper halves, upper registers
-  constexpr uint64_t kTiles = 0x60000;      // tile configuration and data
+  constexpr uint64_t kYmm = 0x6;          // SSE and AVX halves
+  constexpr uint64_t kZmm = 0xe0 | kYmm;  // masks, upper halves, upper registers
+  constexpr uint64_t kTiles = 0x60000;    // tile configuration and data
   X86Features found;
   const Leaf basic = leaf(1, 0);
   const bool osxsave = bit(basic.ecx, 27);
@@ -46,10 +46,9 @@ X86Features probe() {
   const bool zmm = (state & kZmm) == kZmm;
   const bool fma = bit(basic.ecx, 12), f16c = bit(basic.ecx, 29);
   found.avx2_fma = ymm && fma && f16c && bit(extended.ebx, 5);
-  found.avx512_bw_dq_vl = found.avx2_fma && zmm && bit(extended.ebx, 16) &&
-                          bit(extended.ebx, 17) && bit(extended.ebx, 30) && bit(extended.ebx, 31);
-  found.avx512_bf16_vbmi =
-      found.avx512_bw_dq_vl && bit(extended.ecx, 1) && bit(extended1.eax, 5);
+  found.avx512_bw_dq_vl = found.avx2_fma && zmm && bit(extended.ebx, 16) && bit(extended.ebx, 17) &&
+                          bit(extended.ebx, 30) && bit(extended.ebx, 31);
+  found.avx512_bf16_vbmi = found.avx512_bw_dq_vl && bit(extended.ecx, 1) && bit(extended1.eax, 5);
   found.amx_bf16 = (state & kTiles) == kTiles && bit(extended.edx, 22) && bit(extended.edx, 24);
   return found;
 }

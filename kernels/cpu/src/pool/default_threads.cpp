@@ -44,7 +44,8 @@ std::optional<double> quota_of(const std::string& directory) {
 std::optional<double> tightest_quota(const std::string& mount, std::string path) {
   std::optional<double> tightest;
   for (;;) {
-    if (const auto quota = quota_of(mount + path)) tightest = std::min(tightest.value_or(*quota), *quota);
+    if (const auto quota = quota_of(mount + path))
+      tightest = std::min(tightest.value_or(*quota), *quota);
     if (path.empty()) return tightest;
     path.resize(std::min(path.find_last_of('/'), path.size()));
   }

@@ -95,8 +95,8 @@ void Pool::State::work() {
       leave(*loop);
       continue;
     }
-    const bool arrived = spin.until(
-        [&] { return arrivals.load(std::memory_order_acquire) != seen; });
+    const bool arrived =
+        spin.until([&] { return arrivals.load(std::memory_order_acquire) != seen; });
     std::unique_lock lock(mutex);
     if (!arrived) {
       ++sleepers;

@@ -40,7 +40,7 @@ struct MaskedRows {
   int64_t max_rows = 0;
   int64_t n = 0;
   int64_t k = 0;
-  Operand a;  // of group 0
+  Operand a;                         // of group 0
   int64_t a_group_stride = 0;        // bytes
   int64_t a_group_scale_stride = 0;  // elements
   GroupedWeights b;

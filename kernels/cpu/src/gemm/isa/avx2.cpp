@@ -1,7 +1,7 @@
 #include <immintrin.h>
 
 #include "gemm/kernel/f32_pairs.hpp"
-#include "gemm/kernel/tile_kernels.hpp"
+#include "gemm/kernel/table.hpp"
 
 namespace deepgemm::cpu {
 namespace {
@@ -21,6 +21,7 @@ struct Avx2Hooks : F32Pairs<F32x8, U32x8, Avx2Arithmetic> {
   static constexpr int kLanes = 8;
   static constexpr int kRows = 6;
   static constexpr int kVectors = 2;
+  static constexpr int kFewRows = 2;
   using F = F32x8;
   using Bytes = __m256i;
 
@@ -37,19 +38,18 @@ struct Avx2Hooks : F32Pairs<F32x8, U32x8, Avx2Arithmetic> {
   // Both bytes of the bf16 by table look-up: from the exponent for normal codes, from the mantissa
   // for subnormal ones.
   static void expand(Bytes codes, Bytes& low, Bytes& high) {
-    const __m256i normal_high = both_halves(_mm_setr_epi8(0, 0x3c, 0x3d, 0x3d, 0x3e, 0x3e, 0x3f,
-                                                          0x3f, 0x40, 0x40, 0x41, 0x41, 0x42, 0x42,
-                                                          0x43, 0x43));
+    const __m256i normal_high =
+        both_halves(_mm_setr_epi8(0, 0x3c, 0x3d, 0x3d, 0x3e, 0x3e, 0x3f, 0x3f, 0x40, 0x40, 0x41,
+                                  0x41, 0x42, 0x42, 0x43, 0x43));
     const __m256i subnormal_high = both_halves(
         _mm_setr_epi8(0, 0x3b, 0x3b, 0x3b, 0x3c, 0x3c, 0x3c, 0x3c, 0, 0, 0, 0, 0, 0, 0, 0));
-    const __m256i subnormal_low = both_halves(_mm_setr_epi8(
-        0, 0, char(0x80), char(0xc0), 0, 0x20, 0x40, 0x60, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m256i subnormal_low = both_halves(
+        _mm_setr_epi8(0, 0, char(0x80), char(0xc0), 0, 0x20, 0x40, 0x60, 0, 0, 0, 0, 0, 0, 0, 0));
     const __m256i x = _mm256_and_si256(codes, _mm256_set1_epi8(0x7f));
     const __m256i exponent = _mm256_and_si256(_mm256_srli_epi16(x, 3), _mm256_set1_epi8(0x0f));
     const __m256i is_subnormal = _mm256_cmpeq_epi8(exponent, _mm256_setzero_si256());
     const __m256i is_nan = _mm256_cmpeq_epi8(x, _mm256_set1_epi8(0x7f));
-    const __m256i shifted =
-        _mm256_and_si256(_mm256_slli_epi16(x, 4), _mm256_set1_epi8(char(0xf0)));
+    const __m256i shifted = _mm256_and_si256(_mm256_slli_epi16(x, 4), _mm256_set1_epi8(char(0xf0)));
     const __m256i low_byte =
         _mm256_blendv_epi8(shifted, _mm256_shuffle_epi8(subnormal_low, x), is_subnormal);
     __m256i high_byte = _mm256_blendv_epi8(_mm256_shuffle_epi8(normal_high, exponent),
@@ -65,7 +65,7 @@ struct Avx2Hooks : F32Pairs<F32x8, U32x8, Avx2Arithmetic> {
 }  // namespace
 
 const KernelTable& avx2_kernels() {
-  static constexpr KernelTable table = TileKernels<Avx2Hooks>::table();
+  static constexpr KernelTable table = make_table<Avx2Hooks>();
   return table;
 }
 

@@ -1,7 +1,7 @@
 // AVX-512 without bf16: f32 fused multiply-add on 16 lanes.
 #include "gemm/isa/avx512_bytes.hpp"
 #include "gemm/kernel/f32_pairs.hpp"
-#include "gemm/kernel/tile_kernels.hpp"
+#include "gemm/kernel/table.hpp"
 
 namespace deepgemm::cpu {
 namespace {
@@ -19,6 +19,7 @@ struct Avx512Hooks : F32Pairs<F32x16, U32x16, Avx512Arithmetic>, Avx512Bytes {
   static constexpr int kLanes = 16;
   static constexpr int kRows = 12;
   static constexpr int kVectors = 2;
+  static constexpr int kFewRows = 4;
   using F = F32x16;
 
   static __m512i everywhere(__m128i quarter) { return _mm512_broadcast_i32x4(quarter); }
@@ -26,21 +27,19 @@ struct Avx512Hooks : F32Pairs<F32x16, U32x16, Avx512Arithmetic>, Avx512Bytes {
   // Both bytes of the bf16 by table look-up: from the exponent for normal codes, from the mantissa
   // for subnormal ones.
   static void expand(Bytes codes, Bytes& low, Bytes& high) {
-    const __m512i normal_high = everywhere(_mm_setr_epi8(0, 0x3c, 0x3d, 0x3d, 0x3e, 0x3e, 0x3f,
-                                                         0x3f, 0x40, 0x40, 0x41, 0x41, 0x42, 0x42,
-                                                         0x43, 0x43));
+    const __m512i normal_high =
+        everywhere(_mm_setr_epi8(0, 0x3c, 0x3d, 0x3d, 0x3e, 0x3e, 0x3f, 0x3f, 0x40, 0x40, 0x41,
+                                 0x41, 0x42, 0x42, 0x43, 0x43));
     const __m512i subnormal_high = everywhere(
         _mm_setr_epi8(0, 0x3b, 0x3b, 0x3b, 0x3c, 0x3c, 0x3c, 0x3c, 0, 0, 0, 0, 0, 0, 0, 0));
-    const __m512i subnormal_low = everywhere(_mm_setr_epi8(
-        0, 0, char(0x80), char(0xc0), 0, 0x20, 0x40, 0x60, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m512i subnormal_low = everywhere(
+        _mm_setr_epi8(0, 0, char(0x80), char(0xc0), 0, 0x20, 0x40, 0x60, 0, 0, 0, 0, 0, 0, 0, 0));
     const __m512i x = _mm512_and_si512(codes, _mm512_set1_epi8(0x7f));
     const __m512i exponent = _mm512_and_si512(_mm512_srli_epi16(x, 3), _mm512_set1_epi8(0x0f));
     const __mmask64 is_subnormal = _mm512_testn_epi8_mask(exponent, exponent);
     const __mmask64 is_nan = _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8(0x7f));
-    const __m512i shifted =
-        _mm512_and_si512(_mm512_slli_epi16(x, 4), _mm512_set1_epi8(char(0xf0)));
-    const __m512i low_byte =
-        _mm512_mask_shuffle_epi8(shifted, is_subnormal, subnormal_low, x);
+    const __m512i shifted = _mm512_and_si512(_mm512_slli_epi16(x, 4), _mm512_set1_epi8(char(0xf0)));
+    const __m512i low_byte = _mm512_mask_shuffle_epi8(shifted, is_subnormal, subnormal_low, x);
     __m512i high_byte = _mm512_mask_shuffle_epi8(_mm512_shuffle_epi8(normal_high, exponent),
                                                  is_subnormal, subnormal_high, x);
     // 0x7f over the exponent makes it all ones together with the low byte's top bit.
@@ -54,7 +53,7 @@ struct Avx512Hooks : F32Pairs<F32x16, U32x16, Avx512Arithmetic>, Avx512Bytes {
 }  // namespace
 
 const KernelTable& avx512_kernels() {
-  static constexpr KernelTable table = TileKernels<Avx512Hooks>::table();
+  static constexpr KernelTable table = make_table<Avx512Hooks>();
   return table;
 }
 

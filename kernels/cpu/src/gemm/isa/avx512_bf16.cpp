@@ -1,7 +1,7 @@
 // AVX-512 with bf16 dot products and byte permutes (Zen 4 and later, Sapphire Rapids and later).
 #include "gemm/isa/avx512_bytes.hpp"
 #include "gemm/isa/e4m3_bytes.hpp"
-#include "gemm/kernel/tile_kernels.hpp"
+#include "gemm/kernel/table.hpp"
 
 namespace deepgemm::cpu {
 namespace {
@@ -10,6 +10,7 @@ struct Avx512Bf16Hooks : Avx512Bytes {
   static constexpr int kLanes = 16;
   static constexpr int kRows = 12;
   static constexpr int kVectors = 2;
+  static constexpr int kFewRows = 4;
   using F = __m512;
   using Weight = __m512i;
   using Pair = uint32_t;
@@ -23,9 +24,8 @@ struct Avx512Bf16Hooks : Avx512Bytes {
     return _mm512_dpbf16_ps(acc, (__m512bh)weight, (__m512bh)both);
   }
 
-  static Pair make_pair(uint16_t even, uint16_t odd) {
-    return static_cast<uint32_t>(even) | (static_cast<uint32_t>(odd) << 16);
-  }
+  static Weight as_weight(Bytes bytes) { return bytes; }
+  static Pair make_pair(uint32_t words) { return words; }
 
   // Two look-ups in tables of 128 bytes; the code's own sign bit is not part of the index.
   static void expand(Bytes codes, Bytes& low, Bytes& high) {
@@ -34,8 +34,8 @@ struct Avx512Bf16Hooks : Avx512Bytes {
     const __m512i magnitude = _mm512_permutex2var_epi8(_mm512_load_si512(kE4m3Bytes.high), codes,
                                                        _mm512_load_si512(kE4m3Bytes.high + 64));
     constexpr int kOrAnd = 0xf8;  // first | (second & third)
-    const __m512i high_byte = _mm512_ternarylogic_epi32(
-        magnitude, codes, _mm512_set1_epi8(char(0x80)), kOrAnd);
+    const __m512i high_byte =
+        _mm512_ternarylogic_epi32(magnitude, codes, _mm512_set1_epi8(char(0x80)), kOrAnd);
     low = _mm512_unpacklo_epi8(low_byte, high_byte);
     high = _mm512_unpackhi_epi8(low_byte, high_byte);
   }
@@ -44,7 +44,7 @@ struct Avx512Bf16Hooks : Avx512Bytes {
 }  // namespace
 
 const KernelTable& avx512_bf16_kernels() {
-  static constexpr KernelTable table = TileKernels<Avx512Bf16Hooks>::table();
+  static constexpr KernelTable table = make_table<Avx512Bf16Hooks>();
   return table;
 }
 

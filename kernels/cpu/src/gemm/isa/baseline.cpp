@@ -1,10 +1,10 @@
 #include "gemm/kernel/portable_hooks.hpp"
-#include "gemm/kernel/tile_kernels.hpp"
+#include "gemm/kernel/table.hpp"
 
 namespace deepgemm::cpu {
 
 const KernelTable& baseline_kernels() {
-  static constexpr KernelTable table = TileKernels<PortableHooks<4, 2>>::table();
+  static constexpr KernelTable table = make_table<PortableHooks<4, 2>>();
   return table;
 }
 

@@ -13,10 +13,9 @@ struct F32Pair {
   float odd;
 };
 
-inline float f32_from_bf16(uint16_t bits) {
-  const uint32_t word = static_cast<uint32_t>(bits) << 16;
+inline float f32_from_bits(uint32_t bits) {
   float value;
-  std::memcpy(&value, &word, sizeof(value));
+  std::memcpy(&value, &bits, sizeof(value));
   return value;
 }
 
@@ -32,6 +31,12 @@ struct F32Pairs {
   static Weight load_weight(const uint32_t* packed) {
     U words;
     std::memcpy(&words, packed, sizeof(U));
+    return as_weight(words);
+  }
+
+  template <class Bytes>
+  static Weight as_weight(Bytes bytes) {
+    const U words = (U)bytes;
     return {(F)(words << 16), (F)(words & 0xffff0000u)};
   }
 
@@ -41,8 +46,8 @@ struct F32Pairs {
     return fma(weight.odd, pair->odd - F{}, fma(weight.even, pair->even - F{}, acc));
   }
 
-  static Pair make_pair(uint16_t even, uint16_t odd) {
-    return {f32_from_bf16(even), f32_from_bf16(odd)};
+  static Pair make_pair(uint32_t words) {
+    return {f32_from_bits(words << 16), f32_from_bits(words & 0xffff0000u)};
   }
 };
 

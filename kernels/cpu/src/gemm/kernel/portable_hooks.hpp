@@ -54,6 +54,7 @@ struct PortableHooks : F32Pairs<F32x4, U32x4, PortableArithmetic> {
   static constexpr int kLanes = 4;
   static constexpr int kRows = kTileRows;
   static constexpr int kVectors = kPanelVectors;
+  static constexpr int kFewRows = 2;
   using F = F32x4;
   using Bytes = U8x16;
 
@@ -79,8 +80,8 @@ struct PortableHooks : F32Pairs<F32x4, U32x4, PortableArithmetic> {
     const Bytes zero{};
     low = (Bytes)bf16_from_e4m3((U16x8)DEEPGEMM_SHUFFLE(U8x16, codes, zero, 0, 16, 1, 17, 2, 18, 3,
                                                         19, 4, 20, 5, 21, 6, 22, 7, 23));
-    high = (Bytes)bf16_from_e4m3((U16x8)DEEPGEMM_SHUFFLE(
-        U8x16, codes, zero, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+    high = (Bytes)bf16_from_e4m3((U16x8)DEEPGEMM_SHUFFLE(U8x16, codes, zero, 8, 24, 9, 25, 10, 26,
+                                                         11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
   }
 };
 

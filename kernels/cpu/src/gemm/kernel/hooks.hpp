@@ -1,0 +1,85 @@
+// What an instruction set brings to the kernels, and what every kernel derives from it.
+//
+// The kernels are written once over these hooks. Everything in this folder has internal linkage
+// through its Hooks argument, a type local to one translation unit: code compiled for AVX-512 must
+// never be the copy that the linker keeps for the baseline. For the same reason no inline function
+// of the standard library is called.
+//
+// Hooks provide
+//   kLanes          f32 lanes of a vector; 4 per 128 bits
+//   kVectors        vectors across a panel
+//   kRows           most rows of a tile
+//   kFewRows        tiles up to this size keep decoded weights in registers
+//   F, Bytes        f32 and byte vectors of the same size
+//   Weight          a vector of pairs made ready for `dot`
+//   Pair            packed element of A: two values of one row
+//   load_weight(const uint32_t*) -> Weight
+//   as_weight(Bytes) -> Weight                     the same from a register
+//   fma(F a, F b, F c) -> F                        a * b + c; fused or not, but always the same
+//   dot(F, Weight, const Pair*) -> F               adds both products of the pair
+//   make_pair(uint32_t) -> Pair                    from two bf16
+//   gather16(const uint8_t* const* rows, k) -> Bytes  16 codes of each row; a row per 128 bits
+//   interleave16_low/high, interleave32_low/high      within each 128 bits
+//   expand(Bytes codes, Bytes& low, Bytes& high)      to bf16, of each 128 bits' halves
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "gemm/kernel_table.hpp"
+
+namespace deepgemm::cpu {
+namespace {
+
+template <class Hooks>
+struct Vectors {
+  using F = typename Hooks::F;
+  using Bytes = typename Hooks::Bytes;
+  using Pair = typename Hooks::Pair;
+  using Weight = typename Hooks::Weight;
+  static constexpr int kLanes = Hooks::kLanes;
+  static constexpr int kVectors = Hooks::kVectors;
+  static constexpr int kCols = kLanes * kVectors;
+  static constexpr int kGroupPairs = kGroupK / 2;
+  static constexpr int kGroupsPerBlock = kScaleBlockK / kGroupK;
+  static_assert(kCols <= kMaxPanelCols && Hooks::kRows <= kMaxTileRows);
+
+  static F load(const float* from) {
+    F value;
+    std::memcpy(&value, from, sizeof(F));
+    return value;
+  }
+  static void store(float* to, F value) { std::memcpy(to, &value, sizeof(F)); }
+};
+
+// Pointers to the rows of a panel or tile; the last row stands in for those beyond it.
+template <int kCount>
+struct RowPointers {
+  const uint8_t* at[kCount];
+
+  explicit RowPointers(const CodeRows& source) {
+    for (int c = 0; c < kCount; ++c) {
+      at[c] = source.first + (c < source.rows ? c : source.rows - 1) * source.row_stride;
+    }
+    // Left to itself, GCC keeps the pointers in vector registers, where they are of no use.
+    __asm__ volatile("" : "+m"(at));
+  }
+};
+
+// The last, incomplete group of K from `k` to `end`, padded with zeros.
+template <int kCount>
+struct TailGroup {
+  uint8_t codes[kCount][kGroupK] = {};
+  const uint8_t* at[kCount] = {};
+
+  TailGroup(const RowPointers<kCount>& rows, int64_t k, int64_t end) {
+    if (k == end) return;
+    for (int c = 0; c < kCount; ++c) {
+      std::memcpy(codes[c], rows.at[c] + k, static_cast<size_t>(end - k));
+      at[c] = codes[c];
+    }
+  }
+};
+
+}  // namespace
+}  // namespace deepgemm::cpu

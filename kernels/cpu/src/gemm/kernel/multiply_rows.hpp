@@ -1,0 +1,147 @@
+// A packed tile times a panel that is still rows of codes: transposing and decoding fill the gaps
+// that multiplications leave, so that weights are read once and need no pass of their own.
+#pragma once
+
+#include "gemm/kernel/hooks.hpp"
+#include "gemm/kernel/multiply.hpp"
+#include "gemm/kernel/pack.hpp"
+
+namespace deepgemm::cpu {
+namespace {
+
+template <class Hooks>
+struct MultiplyRows : Vectors<Hooks> {
+  using V = Vectors<Hooks>;
+  using typename V::Bytes;
+  using typename V::F;
+  using typename V::Pair;
+  using V::kCols, V::kGroupPairs, V::kGroupsPerBlock, V::kLanes, V::kVectors;
+  static constexpr int64_t kPrefetchBytes = 256;  // along K, in every row of the panel
+
+  // The panel's groups of K, whole ones and the padded tail alike.
+  struct Feed {
+    const RowPointers<kCols> rows;
+    const TailGroup<kCols> tail;
+    const int64_t whole;   // groups before the tail
+    const int64_t groups;  // with the tail
+
+    explicit Feed(const CodeRows& source)
+        : rows(source),
+          tail(rows, source.k / kGroupK * kGroupK, source.k),
+          whole(source.k / kGroupK),
+          groups((source.k + kGroupK - 1) / kGroupK) {}
+
+    const uint8_t* const* at(int64_t group) const { return group == whole ? tail.at : rows.at; }
+    int64_t offset(int64_t group) const { return group == whole ? 0 : group * kGroupK; }
+
+    // A cache line is four groups long: each group asks for the lines of a quarter of the rows.
+    [[gnu::always_inline]] void prefetch(int64_t group) const {
+      const uint8_t* const* quarter = rows.at + (group & 3) * (kCols / 4);
+      for (int c = 0; c < kCols / 4; ++c) {
+        __builtin_prefetch(quarter[c] + group * kGroupK + kPrefetchBytes, 0, 2);
+      }
+    }
+  };
+
+  // Keeps the compiler from gathering all packing in one place, away from the multiplications.
+  [[gnu::always_inline]] static void keep_order() { __asm__ volatile("" ::: "memory"); }
+
+  // ---- few rows: decoded weights stay in registers
+
+  template <int kRows>
+  [[gnu::always_inline]] static void group(const uint8_t* const* rows, int64_t k, const Pair* a,
+                                           F (&acc)[kRows][kVectors]) {
+    Bytes codes[kVectors][4];
+    for (int v = 0; v < kVectors; ++v) {
+      Pack<Hooks>::transpose_group(rows + v * kLanes, k, codes[v]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      Bytes half[2][kVectors];
+      for (int v = 0; v < kVectors; ++v) Hooks::expand(codes[v][i], half[0][v], half[1][v]);
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; ++h)
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+          for (int v = 0; v < kVectors; ++v) {
+            acc[r][v] =
+                Hooks::dot(acc[r][v], Hooks::as_weight(half[h][v]), a + (2 * i + h) * kRows + r);
+          }
+    }
+    keep_order();
+  }
+
+  template <int kRows>
+  static void few(const RowsProduct& product) {
+    const Feed feed(product.b);
+    const Pair* a = static_cast<const Pair*>(product.a);
+    const float* a_scales = product.a_scales;
+    const float* b_scales = product.b_scales;
+    bool first = product.first;
+    for (int64_t g = 0; g < feed.groups;) {
+      F acc[kRows][kVectors] = {};
+      const int64_t end = g + kGroupsPerBlock < feed.groups ? g + kGroupsPerBlock : feed.groups;
+      for (; g < end; ++g, a += kGroupPairs * kRows) {
+        feed.prefetch(g);
+        group<kRows>(feed.at(g), feed.offset(g), a, acc);
+      }
+      Multiply<Hooks>::template promote<kRows>(acc, a_scales, b_scales, product.totals, first);
+      a_scales += kRows;
+      b_scales += kCols;
+      first = false;
+    }
+  }
+
+  // ---- more rows: weights go through memory, one group ahead of their use
+
+  static void pack_ahead(const Feed& feed, int64_t g, int vector, uint32_t* packed) {
+    if (g < feed.groups) {
+      Pack<Hooks>::group(feed.at(g) + vector * kLanes, feed.offset(g), packed + vector * kLanes,
+                         kCols);
+    }
+    keep_order();
+  }
+
+  // kKeep: the whole packed panel stays behind for further tiles.
+  template <int kRows, bool kKeep>
+  static void many(const RowsProduct& product) {
+    constexpr int kGroupWords = kGroupPairs * kCols;
+    constexpr int kPart = kGroupPairs / kVectors;
+    alignas(64) uint32_t ring[kKeep ? 1 : 2 * kGroupWords];
+    const Feed feed(product.b);
+    const Pair* a = static_cast<const Pair*>(product.a);
+    const float* a_scales = product.a_scales;
+    const float* b_scales = product.b_scales;
+    bool first = product.first;
+    const auto slot = [&](int64_t g) {
+      return kKeep ? product.packed + g * kGroupWords : ring + (g & 1) * kGroupWords;
+    };
+    for (int v = 0; v < kVectors; ++v) pack_ahead(feed, 0, v, slot(0));
+    for (int64_t g = 0; g < feed.groups;) {
+      F acc[kRows][kVectors] = {};
+      const int64_t end = g + kGroupsPerBlock < feed.groups ? g + kGroupsPerBlock : feed.groups;
+      for (; g < end; ++g, a += kGroupPairs * kRows) {
+        feed.prefetch(g);
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) {
+          pack_ahead(feed, g + 1, v, slot(g + 1));
+          Multiply<Hooks>::template pairs<kRows>(a + v * kPart * kRows, slot(g) + v * kPart * kCols,
+                                                 kPart, acc);
+        }
+      }
+      Multiply<Hooks>::template promote<kRows>(acc, a_scales, b_scales, product.totals, first);
+      a_scales += kRows;
+      b_scales += kCols;
+      first = false;
+    }
+  }
+
+  template <int kRows>
+  static constexpr auto without_packing() {
+    return kRows <= Hooks::kFewRows ? &few<kRows> : &many<kRows, false>;
+  }
+};
+
+}  // namespace
+}  // namespace deepgemm::cpu
