@@ -54,6 +54,7 @@ def draw(rows: list[dict[str, float]]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'font-family="sans-serif" font-size="13" fill="#374151">\n'
+        f"<title>Training and validation loss over {epochs:.1f} passes</title>\n"
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>\n{body}\n</svg>\n'
     )
 
