@@ -141,25 +141,29 @@ inline void encode_unit(const typename Memory::Element* from, Float inverse, uin
 }
 
 // Encoding reads what the maximum has just brought into the cache, and so leaves memory idle: it
-// asks for what comes next, which is the span to the right of its own. An address outside the
-// matrix does nothing.
-template <class Memory>
+// asks for what comes next, which is the span to the right of its own: into the first-level cache
+// when that is one row, into the second when it is many. An address outside the matrix does
+// nothing.
+constexpr int kFirstLevel = 3;
+constexpr int kSecondLevel = 2;
+
+template <class Memory, int kLocality>
 inline void prefetch_block(const typename Memory::Element* from, int64_t distance) {
   const auto address =
       reinterpret_cast<uintptr_t>(from) + static_cast<uintptr_t>(distance) * sizeof *from;
 #pragma GCC unroll 8
   for (uintptr_t byte = 0; byte < kScaleBlock * sizeof *from; byte += 64) {
-    __builtin_prefetch(reinterpret_cast<const void*>(address + byte), 0, 2);
+    __builtin_prefetch(reinterpret_cast<const void*>(address + byte), 0, kLocality);
   }
 }
 
-template <class Memory, bool kSpecial>
+template <class Memory, bool kSpecial, int kLocality>
 void encode_block_row(const typename Memory::Element* from, int64_t count, const float* inverse,
                       uint8_t* to) {
   int64_t i = 0;
   for (; i + kScaleBlock <= count; i += kScaleBlock) {
     const Float factor = splat(inverse[i / kScaleBlock]);
-    prefetch_block<Memory>(from + i, count);
+    prefetch_block<Memory, kLocality>(from + i, count);
 #pragma GCC unroll 2
     for (int64_t j = 0; j < kScaleBlock; j += kUnit) {
       encode_unit<Memory, kSpecial>(from + i + j, factor, to + i + j);
@@ -170,12 +174,17 @@ void encode_block_row(const typename Memory::Element* from, int64_t count, const
   }
 }
 
+template <class Memory, int kLocality>
+void encode_row(const typename Memory::Element* from, int64_t count, const float* inverse,
+                bool special, uint8_t* to) {
+  if (special) return encode_block_row<Memory, true, kLocality>(from, count, inverse, to);
+  encode_block_row<Memory, false, kLocality>(from, count, inverse, to);
+}
+
 template <class Memory>
 void encode_blocks(const void* source, int64_t count, const float* inverse, bool special,
                    uint8_t* to) {
-  const auto* from = elements<Memory>(source);
-  if (special) return encode_block_row<Memory, true>(from, count, inverse, to);
-  encode_block_row<Memory, false>(from, count, inverse, to);
+  encode_row<Memory, kSecondLevel>(elements<Memory>(source), count, inverse, special, to);
 }
 
 // The rule of cast.hpp for `count` blocks, in whole vectors: the arrays have room for
@@ -207,7 +216,7 @@ void quantize_row(const void* source, int64_t count, uint8_t* to, ScaleCursor cu
     const bool special = amax_blocks<Memory>(from + i, 0, 1, span, amax);
     scale_blocks(amax, blocks, cursor.format, scales, inverses);
     for (int64_t b = 0; b < blocks; ++b) put_scale(cursor, i / kScaleBlock + b, scales[b]);
-    encode_blocks<Memory>(from + i, span, inverses, special, to + i);
+    encode_row<Memory, kFirstLevel>(from + i, span, inverses, special, to + i);
   }
 }
 
@@ -236,7 +245,7 @@ void encode_scaled(const typename Memory::Element* from, int64_t count, const fl
                    uint8_t* to) {
   int64_t i = 0;
   for (; i + kUnit <= count; i += kUnit) {
-    if (i % kScaleBlock == 0) prefetch_block<Memory>(from + i, count);
+    if (i % kScaleBlock == 0) prefetch_block<Memory, kSecondLevel>(from + i, count);
     Float values[4];
     for (int64_t j = 0; j < 4; ++j) {
       const int64_t at = i + j * kLanes;

@@ -4,6 +4,7 @@
 #include "cast/kernels.hpp"
 #include "cast/scale_grid.hpp"
 #include "cast/tiles.hpp"
+#include "cast/transpose_square.hpp"
 
 namespace deepgemm::cpu {
 namespace {
@@ -12,8 +13,6 @@ namespace {
 // the other recipes read a tile twice and want it to stay in the second-level cache.
 constexpr int64_t kRowTileColumns = 8192;
 constexpr int64_t kTwicePassColumns = 1024;
-// A transposed tile passes through a buffer of 128 x 128 bytes.
-constexpr int64_t kTransposeColumns = 128;
 constexpr int64_t kRowTileElements = 1 << 16;
 
 // One tile with everything resolved to its corner; the scales are those of the source's blocks.
@@ -120,17 +119,17 @@ void run_tile(const CastKernels& kernels, const QuantizeArgs& args, ScaleRecipe 
               args.values_row_stride,
               source_scales(args, recipe, tile)};
   if (!args.transpose) return quantize_tile(kernels, args.source_type, recipe, job);
-  alignas(64) uint8_t buffer[kScaleBlock * kTransposeColumns];
-  job.values = buffer;
-  job.values_row_stride = kTransposeColumns;
+  alignas(64) uint8_t codes[kSquare * kSquare];
+  job.values = codes;
+  job.values_row_stride = kSquare;
   quantize_tile(kernels, args.source_type, recipe, job);
-  kernels.transpose(buffer, kTransposeColumns,
-                    values + tile.column * args.values_row_stride + tile.row,
-                    args.values_row_stride, tile.rows, tile.columns);
+  transpose_square(kernels, codes, kSquare,
+                   values + tile.column * args.values_row_stride + tile.row, args.values_row_stride,
+                   tile.rows, tile.columns);
 }
 
 int64_t tile_columns(const QuantizeArgs& args, ScaleRecipe recipe) {
-  if (args.transpose) return kTransposeColumns;
+  if (args.transpose) return kSquare;
   return recipe == ScaleRecipe::row_1x128 ? kRowTileColumns : kTwicePassColumns;
 }
 
