@@ -2,7 +2,9 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <memory>
+#include <utility>
 
 #include "deepgemm/cpu/isa.hpp"
 #include "deepgemm/cpu/pool.hpp"
@@ -14,6 +16,24 @@ struct CpuContext {
   CpuContext(int threads, cpu::Isa isa) : pool(threads), isa(isa) {}
   cpu::Pool pool;
   cpu::Isa isa;
+  // Jobs of all streams that have not finished.
+  std::atomic<int> unfinished{0};
+};
+
+// Keeps a context alive for one job and counts it as unfinished.
+class JobContext {
+ public:
+  explicit JobContext(std::shared_ptr<CpuContext> context) : context_(std::move(context)) {
+    ++context_->unfinished;
+  }
+  JobContext(const JobContext& other) : JobContext(other.context_) {}
+  JobContext& operator=(const JobContext&) = delete;
+  ~JobContext() { --context_->unfinished; }
+
+  CpuContext* operator->() const { return context_.get(); }
+
+ private:
+  std::shared_ptr<CpuContext> context_;
 };
 
 // One CPU device: a thread pool and an instruction set.

@@ -55,7 +55,10 @@ class OpCall {
   // multiplications as one.
   template <typename Work>
   void enqueue(int64_t effort, Work work) {
-    StreamCore::Job job = [context = std::move(context_), held = std::move(held_),
+    // A small job would wait for the threads that a large one keeps busy: then it does not run
+    // here.
+    const bool run_here = effort <= kSmallEffort && context_->unfinished == 0;
+    StreamCore::Job job = [context = JobContext(std::move(context_)), held = std::move(held_),
                            work = std::move(work)]() -> std::optional<JobError> {
       if constexpr (std::is_void_v<decltype(work(context->pool, context->isa))>) {
         work(context->pool, context->isa);
@@ -64,7 +67,7 @@ class OpCall {
         return work(context->pool, context->isa);
       }
     };
-    if (effort <= kSmallEffort) {
+    if (run_here) {
       stream_.run_small(std::move(job));
     } else {
       stream_.enqueue(std::move(job));
