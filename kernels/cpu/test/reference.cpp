@@ -17,10 +17,18 @@ constexpr uint32_t kPoison32 = 0xdeadbeef;
 constexpr uint16_t kPoison16 = 0xbeef;
 constexpr int64_t kMargin = 5;
 
-double real_value(const Operand& operand, int64_t row, int64_t k) {
-  const float scale = operand.scales[row / operand.scale_block_rows * operand.scale_row_stride +
-                                     k / 128 * operand.scale_k_stride];
-  return decode_e4m3(operand.values[row * operand.row_stride + k]) * static_cast<double>(scale);
+// Dequantised, row by row.
+std::vector<double> real_values(const Operand& operand, int64_t rows, int64_t k) {
+  std::vector<double> values;
+  values.reserve(static_cast<size_t>(rows * k));
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < k; ++i) {
+      const float scale = operand.scales[r / operand.scale_block_rows * operand.scale_row_stride +
+                                         i / 128 * operand.scale_k_stride];
+      values.push_back(decode_e4m3(operand.values[r * operand.row_stride + i]) * scale);
+    }
+  }
+  return values;
 }
 
 }  // namespace
@@ -125,12 +133,15 @@ bool Output::margins_untouched() const {
 }
 
 std::string compare(const GemmTask& task, const std::vector<float>& before) {
+  const std::vector<double> a = real_values(task.a, task.m, task.k);
+  const std::vector<double> b = real_values(task.b, task.n, task.k);
   for (int64_t r = 0; r < task.m; ++r) {
     for (int64_t c = 0; c < task.n; ++c) {
       double expected = task.accumulate ? before[static_cast<size_t>(r * task.n + c)] : 0;
       double magnitude = std::abs(expected);
       for (int64_t k = 0; k < task.k; ++k) {
-        const double product = real_value(task.a, r, k) * real_value(task.b, c, k);
+        const double product =
+            a[static_cast<size_t>(r * task.k + k)] * b[static_cast<size_t>(c * task.k + k)];
         expected += product;
         magnitude += std::abs(product);
       }

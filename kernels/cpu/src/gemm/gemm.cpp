@@ -26,7 +26,7 @@ struct Batch {
   void add(const KernelTable& kernels, const GemmTask& task, int64_t first_row, int64_t rows,
            int threads) {
     const int64_t panels = divide_up(task.n, kernels.panel_cols);
-    const Blocking blocking = choose_blocking(rows, panels, task.k, threads);
+    const Blocking blocking = choose_blocking(kernels, rows, panels, task.k, threads);
     Slab slab{.task = &task,
               .first_row = first_row,
               .tiles = TileSplit(rows, kernels.tile_rows),

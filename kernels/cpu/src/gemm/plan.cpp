@@ -6,7 +6,10 @@ namespace deepgemm::cpu {
 namespace {
 
 constexpr int64_t kSlabBytes = int64_t{8} << 20;
-constexpr int64_t kManyRows = 128;  // from here on packed panels are worth keeping in the L2 cache
+constexpr int64_t kManyRows = 128;  // from here on several packed panels share one pass over A
+constexpr int64_t kPanelBytes = int64_t{1} << 20;  // packed panels of a unit: a second-level cache
+// Totals leave the first-level cache between chunks of K: the fewer chunks, the better.
+constexpr int64_t kMostChunkK = 8192;
 
 }  // namespace
 
@@ -17,14 +20,15 @@ int64_t slab_rows(const KernelTable& kernels, int64_t m, int64_t k) {
   return divide_up(m, divide_up(m, most));
 }
 
-Blocking choose_blocking(int64_t rows, int64_t panels, int64_t k, int threads) {
-  const bool many_rows = rows >= kManyRows;
-  const int64_t most_panels = many_rows ? 8 : 1;
+Blocking choose_blocking(const KernelTable& kernels, int64_t rows, int64_t panels, int64_t k,
+                         int threads) {
+  const int64_t chunk_k = std::min(kMostChunkK, round_up(k, kScaleBlockK));
+  const int64_t panel_bytes = std::max<int64_t>(padded_pairs(chunk_k) * kernels.panel_cols * 4, 1);
+  const int64_t most_panels = rows >= kManyRows ? kPanelBytes / panel_bytes : 1;
   // Enough units for the threads to finish together.
   const int64_t wanted_units = threads > 1 ? 4 * static_cast<int64_t>(threads) : 1;
-  const int64_t unit_panels = std::clamp<int64_t>(panels / wanted_units, 1, most_panels);
-  const int64_t chunk_k = many_rows ? 1024 : 512;
-  return {unit_panels, std::min(chunk_k, round_up(k, kScaleBlockK))};
+  const int64_t unit_panels = std::min(most_panels, panels / wanted_units);
+  return {std::clamp<int64_t>(unit_panels, 1, 16), chunk_k};
 }
 
 }  // namespace deepgemm::cpu

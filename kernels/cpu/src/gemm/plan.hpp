@@ -31,6 +31,7 @@ struct Blocking {
 // Rows of A per slab: a packed slab should stay in the shared cache.
 int64_t slab_rows(const KernelTable& kernels, int64_t m, int64_t k);
 
-Blocking choose_blocking(int64_t rows, int64_t panels, int64_t k, int threads);
+Blocking choose_blocking(const KernelTable& kernels, int64_t rows, int64_t panels, int64_t k,
+                         int threads);
 
 }  // namespace deepgemm::cpu

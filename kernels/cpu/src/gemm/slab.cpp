@@ -7,9 +7,25 @@
 namespace deepgemm::cpu {
 namespace {
 
-float scale_at(const Operand& operand, int64_t row, int64_t block) {
-  return operand.scales[row / operand.scale_block_rows * operand.scale_row_stride +
-                        block * operand.scale_k_stride];
+// Copies the scales of `rows` rows from `first` on, for blocks [block, end), to [block][row]; the
+// last `count - rows` of each block repeat the last row's.
+void copy_scales(const Operand& operand, int64_t first, int rows, int count, int64_t block,
+                 int64_t end, float* to) {
+  const int64_t first_block = first / operand.scale_block_rows;
+  const int64_t last_block = (first + rows - 1) / operand.scale_block_rows;
+  for (; block < end; ++block, to += count) {
+    const float* from = operand.scales + block * operand.scale_k_stride;
+    if (first_block == last_block) {
+      std::fill_n(to, count, from[first_block * operand.scale_row_stride]);
+      continue;
+    }
+    for (int r = 0; r < rows; ++r) {
+      const int64_t scale_row =
+          operand.scale_block_rows == 1 ? first + r : (first + r) / operand.scale_block_rows;
+      to[r] = from[scale_row * operand.scale_row_stride];
+    }
+    std::fill_n(to + rows, count - rows, to[rows - 1]);
+  }
 }
 
 // Tiles of different sizes stand back to back: tile t starts at its first row's share.
@@ -84,14 +100,8 @@ class Unit {
   }
 
   void load_scales(int64_t panel, int64_t k, int64_t count) {
-    const Operand& b = task_.b;
-    const int64_t col = first_col(panel);
-    float* scales = panel_scales(panel);
-    for (int64_t block = k / kScaleBlockK; block * kScaleBlockK < k + count; ++block) {
-      for (int c = 0; c < kernels_.panel_cols; ++c) {
-        *scales++ = scale_at(b, std::min<int64_t>(col + c, task_.n - 1), block);
-      }
-    }
+    copy_scales(task_.b, first_col(panel), cols(panel), kernels_.panel_cols, k / kScaleBlockK,
+                divide_up(k + count, kScaleBlockK), panel_scales(panel));
   }
 
   // Takes B as it is, and packs it on the way if there are further tiles.
@@ -163,11 +173,9 @@ void pack_a(const KernelTable& kernels, const Slab& slab, int64_t tile, int64_t 
   const int rows = slab.tiles.size(tile);
   kernels.pack_tile({a.values + row * a.row_stride + k, a.row_stride, rows, count},
                     const_cast<std::byte*>(packed_tile(kernels, slab, tile, k / 2, memory)));
-  int64_t block = k / kScaleBlockK;
-  float* scales = const_cast<float*>(packed_scales(slab, tile, block, memory));
-  for (; block * kScaleBlockK < k + count; ++block) {
-    for (int r = 0; r < rows; ++r) *scales++ = scale_at(a, row + r, block);
-  }
+  const int64_t block = k / kScaleBlockK;
+  copy_scales(a, row, rows, rows, block, divide_up(k + count, kScaleBlockK),
+              const_cast<float*>(packed_scales(slab, tile, block, memory)));
 }
 
 void run_unit(const KernelTable& kernels, const Slab& slab, int64_t unit, const std::byte* memory) {

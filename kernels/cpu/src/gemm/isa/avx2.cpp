@@ -25,10 +25,10 @@ struct Avx2Hooks : F32Pairs<F32x8, U32x8, Avx2Arithmetic> {
   using F = F32x8;
   using Bytes = __m256i;
 
-  static Bytes gather16(const uint8_t* const* rows, int64_t k) {
+  static Bytes gather16(const uint8_t* first, int64_t stride) {
     return _mm256_inserti128_si256(
-        _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(rows[0] + k))),
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows[1] + k)), 1);
+        _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(first))),
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(first + stride)), 1);
   }
   static Bytes interleave16_low(Bytes a, Bytes b) { return _mm256_unpacklo_epi16(a, b); }
   static Bytes interleave16_high(Bytes a, Bytes b) { return _mm256_unpackhi_epi16(a, b); }

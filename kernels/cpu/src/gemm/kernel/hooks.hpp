@@ -18,7 +18,7 @@
 //   fma(F a, F b, F c) -> F                        a * b + c; fused or not, but always the same
 //   dot(F, Weight, const Pair*) -> F               adds both products of the pair
 //   make_pair(uint32_t) -> Pair                    from two bf16
-//   gather16(const uint8_t* const* rows, k) -> Bytes  16 codes of each row; a row per 128 bits
+//   gather16(const uint8_t* first, stride) -> Bytes   16 codes of each row; a row per 128 bits
 //   interleave16_low/high, interleave32_low/high      within each 128 bits
 //   expand(Bytes codes, Bytes& low, Bytes& high)      to bf16, of each 128 bits' halves
 #pragma once
@@ -50,35 +50,6 @@ struct Vectors {
     return value;
   }
   static void store(float* to, F value) { std::memcpy(to, &value, sizeof(F)); }
-};
-
-// Pointers to the rows of a panel or tile; the last row stands in for those beyond it.
-template <int kCount>
-struct RowPointers {
-  const uint8_t* at[kCount];
-
-  explicit RowPointers(const CodeRows& source) {
-    for (int c = 0; c < kCount; ++c) {
-      at[c] = source.first + (c < source.rows ? c : source.rows - 1) * source.row_stride;
-    }
-    // Left to itself, GCC keeps the pointers in vector registers, where they are of no use.
-    __asm__ volatile("" : "+m"(at));
-  }
-};
-
-// The last, incomplete group of K from `k` to `end`, padded with zeros.
-template <int kCount>
-struct TailGroup {
-  uint8_t codes[kCount][kGroupK] = {};
-  const uint8_t* at[kCount] = {};
-
-  TailGroup(const RowPointers<kCount>& rows, int64_t k, int64_t end) {
-    if (k == end) return;
-    for (int c = 0; c < kCount; ++c) {
-      std::memcpy(codes[c], rows.at[c] + k, static_cast<size_t>(end - k));
-      at[c] = codes[c];
-    }
-  }
 };
 
 }  // namespace

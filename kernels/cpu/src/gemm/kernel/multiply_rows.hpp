@@ -16,32 +16,18 @@ struct MultiplyRows : Vectors<Hooks> {
   using typename V::F;
   using typename V::Pair;
   using V::kCols, V::kGroupPairs, V::kGroupsPerBlock, V::kLanes, V::kVectors;
-  static constexpr int64_t kPrefetchBytes = 256;  // along K, in every row of the panel
+  using Panel = Lines<kCols>;
+  static constexpr int64_t kLine = Panel::kLine;
+  static constexpr int kGroupsPerLine = Panel::kGroupsPerLine;
+  static constexpr int64_t kPrefetchLines = 4;  // between asking for a line and fetching it
 
-  // The panel's groups of K, whole ones and the padded tail alike.
-  struct Feed {
-    const RowPointers<kCols> rows;
-    const TailGroup<kCols> tail;
-    const int64_t whole;   // groups before the tail
-    const int64_t groups;  // with the tail
-
-    explicit Feed(const CodeRows& source)
-        : rows(source),
-          tail(rows, source.k / kGroupK * kGroupK, source.k),
-          whole(source.k / kGroupK),
-          groups((source.k + kGroupK - 1) / kGroupK) {}
-
-    const uint8_t* const* at(int64_t group) const { return group == whole ? tail.at : rows.at; }
-    int64_t offset(int64_t group) const { return group == whole ? 0 : group * kGroupK; }
-
-    // A cache line is four groups long: each group asks for the lines of a quarter of the rows.
-    [[gnu::always_inline]] void prefetch(int64_t group) const {
-      const uint8_t* const* quarter = rows.at + (group & 3) * (kCols / 4);
-      for (int c = 0; c < kCols / 4; ++c) {
-        __builtin_prefetch(quarter[c] + group * kGroupK + kPrefetchBytes, 0, 2);
-      }
-    }
-  };
+  // Every group takes a quarter of the next line's rows along.
+  [[gnu::always_inline]] static void fetch_ahead(Panel& panel, int64_t g) {
+    const int64_t line = g / kGroupsPerLine + 1;
+    const int quarter = static_cast<int>(g % kGroupsPerLine);
+    panel.prefetch(line + kPrefetchLines, quarter);
+    panel.fetch(line, quarter);
+  }
 
   // Keeps the compiler from gathering all packing in one place, away from the multiplications.
   [[gnu::always_inline]] static void keep_order() { __asm__ volatile("" ::: "memory"); }
@@ -49,11 +35,11 @@ struct MultiplyRows : Vectors<Hooks> {
   // ---- few rows: decoded weights stay in registers
 
   template <int kRows>
-  [[gnu::always_inline]] static void group(const uint8_t* const* rows, int64_t k, const Pair* a,
+  [[gnu::always_inline]] static void group(const uint8_t* rows, const Pair* a,
                                            F (&acc)[kRows][kVectors]) {
     Bytes codes[kVectors][4];
     for (int v = 0; v < kVectors; ++v) {
-      Pack<Hooks>::transpose_group(rows + v * kLanes, k, codes[v]);
+      Pack<Hooks>::transpose_group(rows + v * kLanes * kLine, codes[v]);
     }
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
@@ -74,17 +60,19 @@ struct MultiplyRows : Vectors<Hooks> {
 
   template <int kRows>
   static void few(const RowsProduct& product) {
-    const Feed feed(product.b);
+    Panel panel(product.b);
+    const int64_t groups = panel.groups();
+    panel.fetch(0);
     const Pair* a = static_cast<const Pair*>(product.a);
     const float* a_scales = product.a_scales;
     const float* b_scales = product.b_scales;
     bool first = product.first;
-    for (int64_t g = 0; g < feed.groups;) {
+    for (int64_t g = 0; g < groups;) {
       F acc[kRows][kVectors] = {};
-      const int64_t end = g + kGroupsPerBlock < feed.groups ? g + kGroupsPerBlock : feed.groups;
+      const int64_t end = g + kGroupsPerBlock < groups ? g + kGroupsPerBlock : groups;
       for (; g < end; ++g, a += kGroupPairs * kRows) {
-        feed.prefetch(g);
-        group<kRows>(feed.at(g), feed.offset(g), a, acc);
+        fetch_ahead(panel, g);
+        group<kRows>(panel.group(g), a, acc);
       }
       Multiply<Hooks>::template promote<kRows>(acc, a_scales, b_scales, product.totals, first);
       a_scales += kRows;
@@ -95,11 +83,8 @@ struct MultiplyRows : Vectors<Hooks> {
 
   // ---- more rows: weights go through memory, one group ahead of their use
 
-  static void pack_ahead(const Feed& feed, int64_t g, int vector, uint32_t* packed) {
-    if (g < feed.groups) {
-      Pack<Hooks>::group(feed.at(g) + vector * kLanes, feed.offset(g), packed + vector * kLanes,
-                         kCols);
-    }
+  static void pack(const Panel& panel, int64_t g, int vector, uint32_t* packed) {
+    Pack<Hooks>::group(panel.group(g) + vector * kLanes * kLine, packed + vector * kLanes, kCols);
     keep_order();
   }
 
@@ -109,7 +94,9 @@ struct MultiplyRows : Vectors<Hooks> {
     constexpr int kGroupWords = kGroupPairs * kCols;
     constexpr int kPart = kGroupPairs / kVectors;
     alignas(64) uint32_t ring[kKeep ? 1 : 2 * kGroupWords];
-    const Feed feed(product.b);
+    Panel panel(product.b);
+    const int64_t groups = panel.groups();
+    panel.fetch(0);
     const Pair* a = static_cast<const Pair*>(product.a);
     const float* a_scales = product.a_scales;
     const float* b_scales = product.b_scales;
@@ -117,15 +104,15 @@ struct MultiplyRows : Vectors<Hooks> {
     const auto slot = [&](int64_t g) {
       return kKeep ? product.packed + g * kGroupWords : ring + (g & 1) * kGroupWords;
     };
-    for (int v = 0; v < kVectors; ++v) pack_ahead(feed, 0, v, slot(0));
-    for (int64_t g = 0; g < feed.groups;) {
+    for (int v = 0; v < kVectors; ++v) pack(panel, 0, v, slot(0));
+    for (int64_t g = 0; g < groups;) {
       F acc[kRows][kVectors] = {};
-      const int64_t end = g + kGroupsPerBlock < feed.groups ? g + kGroupsPerBlock : feed.groups;
+      const int64_t end = g + kGroupsPerBlock < groups ? g + kGroupsPerBlock : groups;
       for (; g < end; ++g, a += kGroupPairs * kRows) {
-        feed.prefetch(g);
+        fetch_ahead(panel, g);
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) {
-          pack_ahead(feed, g + 1, v, slot(g + 1));
+          if (g + 1 < groups) pack(panel, g + 1, v, slot(g + 1));
           Multiply<Hooks>::template pairs<kRows>(a + v * kPart * kRows, slot(g) + v * kPart * kCols,
                                                  kPart, acc);
         }

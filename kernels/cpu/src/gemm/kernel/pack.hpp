@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gemm/kernel/hooks.hpp"
+#include "gemm/kernel/lines.hpp"
 
 namespace deepgemm::cpu {
 namespace {
@@ -15,14 +16,12 @@ struct Pack : Vectors<Hooks> {
 
   // Transposes 16 of K for the columns of one f32 vector: codes[i] holds pairs 2i and 2i + 1 in the
   // low and high half of each 128 bits.
-  static void transpose_group(const uint8_t* const* rows, int64_t k, Bytes (&codes)[4]) {
-    constexpr int kSegments = kLanes / 4;  // 128-bit segments; segment s holds columns 4s .. 4s + 3
+  // `rows` are Lines' buffer: kLine apart.
+  static void transpose_group(const uint8_t* rows, Bytes (&codes)[4]) {
+    constexpr int64_t kLine = Lines<kCols>::kLine;
+    // 128-bit segment s of column[c] holds row 4s + c.
     Bytes column[4];
-    for (int c = 0; c < 4; ++c) {
-      const uint8_t* chosen[kSegments];
-      for (int s = 0; s < kSegments; ++s) chosen[s] = rows[4 * s + c];
-      column[c] = Hooks::gather16(chosen, k);
-    }
+    for (int c = 0; c < 4; ++c) column[c] = Hooks::gather16(rows + c * kLine, 4 * kLine);
     const Bytes low01 = Hooks::interleave16_low(column[0], column[1]);
     const Bytes low23 = Hooks::interleave16_low(column[2], column[3]);
     const Bytes high01 = Hooks::interleave16_high(column[0], column[1]);
@@ -33,9 +32,9 @@ struct Pack : Vectors<Hooks> {
     codes[3] = Hooks::interleave32_high(high01, high23);
   }
 
-  static void group(const uint8_t* const* rows, int64_t k, uint32_t* packed, int stride) {
+  static void group(const uint8_t* rows, uint32_t* packed, int stride) {
     Bytes codes[4];
-    transpose_group(rows, k, codes);
+    transpose_group(rows, codes);
     for (int i = 0; i < 4; ++i) {
       Bytes even, odd;
       Hooks::expand(codes[i], even, odd);
@@ -47,10 +46,10 @@ struct Pack : Vectors<Hooks> {
   static constexpr int kTileVectors = (Hooks::kRows + kLanes - 1) / kLanes;
   static constexpr int kTileSlots = kTileVectors * kLanes;
 
-  static void tile_group(const uint8_t* const* rows, int64_t k, int count, Pair* packed) {
+  static void tile_group(const uint8_t* rows, int count, Pair* packed) {
     alignas(64) uint32_t words[kGroupPairs * kTileSlots];
     for (int v = 0; v * kLanes < count; ++v) {
-      group(rows + v * kLanes, k, words + v * kLanes, kTileSlots);
+      group(rows + v * kLanes * Lines<kTileSlots>::kLine, words + v * kLanes, kTileSlots);
     }
     for (int p = 0; p < kGroupPairs; ++p) {
       for (int r = 0; r < count; ++r) {
@@ -61,14 +60,11 @@ struct Pack : Vectors<Hooks> {
 
   static void tile(const CodeRows& source, void* packed) {
     Pair* out = static_cast<Pair*>(packed);
-    const RowPointers<kTileSlots> rows(source);
-    int64_t k = 0;
-    for (; k + kGroupK <= source.k; k += kGroupK, out += kGroupPairs * source.rows) {
-      tile_group(rows.at, k, source.rows, out);
+    Lines<kTileSlots> lines(source);
+    for (int64_t g = 0; g < lines.groups(); ++g, out += kGroupPairs * source.rows) {
+      if (g % lines.kGroupsPerLine == 0) lines.fetch(g / lines.kGroupsPerLine);
+      tile_group(lines.group(g), source.rows, out);
     }
-    if (k == source.k) return;
-    const TailGroup<kTileSlots> tail(rows, k, source.k);
-    tile_group(tail.at, 0, source.rows, out);
   }
 };
 

@@ -58,9 +58,9 @@ struct PortableHooks : F32Pairs<F32x4, U32x4, PortableArithmetic> {
   using F = F32x4;
   using Bytes = U8x16;
 
-  static Bytes gather16(const uint8_t* const* rows, int64_t k) {
+  static Bytes gather16(const uint8_t* first, int64_t /*stride*/) {
     Bytes codes;
-    std::memcpy(&codes, rows[0] + k, sizeof(codes));
+    std::memcpy(&codes, first, sizeof(codes));
     return codes;
   }
   static Bytes interleave16_low(Bytes a, Bytes b) {
