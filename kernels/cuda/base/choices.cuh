@@ -11,4 +11,7 @@ enum class Scaling { kVectors, kBlocks };
 
 enum class Output { kBf16, kF32 };
 
+// What a cast reads.
+enum class Source { kF32, kF16, kBf16 };
+
 }  // namespace deepgemm

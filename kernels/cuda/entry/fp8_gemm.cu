@@ -3,7 +3,8 @@
 #include "config.cuh"
 #include "entry/fp8_gemm.cuh"
 
-extern "C" __global__ void __launch_bounds__(deepgemm::Tile<deepgemm::GemmConfig>::kThreads, 1)
+extern "C" __global__ void __launch_bounds__(deepgemm::Tile<deepgemm::GemmConfig>::kThreads,
+                                             deepgemm::GemmConfig::kBlocksPerSm)
     fp8_gemm(const __grid_constant__ deepgemm::GemmArguments arguments) {
   using Storage = deepgemm::SharedStorage<deepgemm::GemmConfig>;
   extern __shared__ deepgemm::u8 memory[];

@@ -7,12 +7,14 @@
 
 namespace deepgemm {
 
-// Registers per thread after they are handed out; with one math warp group there are enough.
-template <int kMathGroups>
+// Registers per thread after they are handed out. Where several blocks share a multiprocessor, or
+// there is one math warp group, every thread keeps its equal share.
+template <class Config>
 struct RegisterBudget {
+  static constexpr int kMathGroups = Tile<Config>::kMathGroups;
   static constexpr int kMath = kMathGroups == 2 ? 232 : 160;
   static constexpr int kProducer = kMathGroups == 2 ? 40 : 32;
-  static constexpr bool kHandOut = kMathGroups > 1;
+  static constexpr bool kHandOut = kMathGroups > 1 && Config::kBlocksPerSm == 1;
 };
 
 template <class Config>
@@ -49,7 +51,7 @@ DEEPGEMM_DEVICE void sync_all() {
 template <class Config>
 DEEPGEMM_DEVICE void fp8_gemm_block(const GemmArguments& arguments, SharedStorage<Config>& shared) {
   using T = Tile<Config>;
-  using Budget = RegisterBudget<T::kMathGroups>;
+  using Budget = RegisterBudget<Config>;
   static_assert(sizeof(SharedStorage<Config>) == Config::kSharedBytes,
                 "host and kernel disagree about the size of shared memory");
   ptx::allow_next_kernel();

@@ -7,6 +7,16 @@
 
 namespace deepgemm {
 
+template <Output kOut>
+struct ElementOf {
+  using Type = u16;  // the bits of a bf16
+};
+
+template <>
+struct ElementOf<Output::kF32> {
+  using Type = float;
+};
+
 template <class Config>
 class DirectStore {
   using T = Tile<Config>;
@@ -21,61 +31,76 @@ class DirectStore {
     for (int chunk = 0; chunk < T::kChunks; ++chunk) {
       const u32 left = corner.left + me_.group * T::kGroupRows +
                        chunk / Config::kColumnSplits * 64 + me_.first_row();
-      const u32 right =
-          corner.right + chunk % Config::kColumnSplits * T::kChunkColumns + me_.first_column();
-      store_row(left, right, sums[chunk], 0);
-      store_row(left + 8, right, sums[chunk], 2);
+      const u32 right = corner.right + chunk % Config::kColumnSplits * T::kChunkColumns +
+                        me_.first_column();
+      store_chunk(left, right, sums[chunk]);
     }
   }
 
   DEEPGEMM_DEVICE void finish() const {}
 
  private:
-  // Registers 4 j + first and the next of one row.
-  DEEPGEMM_DEVICE void store_row(u32 left, u32 right, const float (&values)[T::kChunkRegisters],
-                                 int first) const {
-    if (left >= arguments_.left_extent) return;
+  // All of a chunk's old values are read before the first is written, so that the reads overlap.
+  DEEPGEMM_DEVICE void store_chunk(u32 left, u32 right,
+                                   const float (&values)[T::kChunkRegisters]) const {
+    float old[T::kChunkRegisters] = {};
+    if constexpr (Config::kAccumulate) {
 #pragma unroll
-    for (int r = 0; r < T::kChunkRegisters; r += 4) {
-      store_pair(left, right + r * 2, values[r + first], values[r + first + 1]);
-    }
-  }
-
-  // Two neighbours along the right operand. Unswapped, its extent (N) is a multiple of 8, so that
-  // both are inside or outside; swapped it is M.
-  DEEPGEMM_DEVICE void store_pair(u32 left, u32 right, float a, float b) const {
-    if (right >= arguments_.right_extent) return;
-    if constexpr (Config::kSwapped) {
-      put(left, right, a);
-      if (right + 1 < arguments_.right_extent) put(left, right + 1, b);
-    } else {
-      const i64 at = left * arguments_.out_stride + right;
-      if constexpr (Config::kOut == Output::kF32) {
-        float2* to = reinterpret_cast<float2*>(static_cast<float*>(arguments_.direct_out) + at);
-        float2 old = {0.0f, 0.0f};
-        if constexpr (Config::kAccumulate) old = *to;
-        *to = Config::kAccumulate ? float2{old.x + a, old.y + b} : float2{a, b};
-      } else {
-        u32* to = reinterpret_cast<u32*>(static_cast<u16*>(arguments_.direct_out) + at);
-        const u32 old = *to;
-        *to = ptx::pack_bf16(from_bf16(old & 0xffff) + a, from_bf16(old >> 16) + b);
+      for (int r = 0; r < T::kChunkRegisters; r += 2) {
+        read_pair(left + r % 4 * 4, right + r / 4 * 8, old[r], old[r + 1]);
       }
     }
-  }
-
-  // Swapped: D row `right`, column `left`.
-  DEEPGEMM_DEVICE void put(u32 left, u32 right, float value) const {
-    const i64 at = right * arguments_.out_stride + left;
-    if constexpr (Config::kOut == Output::kF32) {
-      float* to = static_cast<float*>(arguments_.direct_out) + at;
-      *to = Config::kAccumulate ? *to + value : value;
-    } else {
-      u16* to = static_cast<u16*>(arguments_.direct_out) + at;
-      *to = static_cast<u16>(ptx::pack_bf16(from_bf16(*to) + value, 0.0f));
+#pragma unroll
+    for (int r = 0; r < T::kChunkRegisters; r += 2) {
+      write_pair(left + r % 4 * 4, right + r / 4 * 8, values[r] + old[r],
+                 values[r + 1] + old[r + 1]);
     }
   }
 
-  DEEPGEMM_DEVICE static float from_bf16(u32 bits) { return __uint_as_float(bits << 16); }
+  // A pair is two neighbours along the right operand. Unswapped, its extent (N) is a multiple of
+  // 8, so that both are inside or outside; swapped it is M, and they lie in different rows of D.
+  DEEPGEMM_DEVICE void read_pair(u32 left, u32 right, float& a, float& b) const {
+    if (left >= arguments_.left_extent || right >= arguments_.right_extent) return;
+    if constexpr (Config::kSwapped) {
+      a = load(element(right, left));
+      if (right + 1 < arguments_.right_extent) b = load(element(right + 1, left));
+    } else if constexpr (Config::kOut == Output::kF32) {
+      const float2 pair = *reinterpret_cast<const float2*>(element(left, right));
+      a = pair.x;
+      b = pair.y;
+    } else {
+      const u32 pair = *reinterpret_cast<const u32*>(element(left, right));
+      a = __uint_as_float(pair << 16);
+      b = __uint_as_float(pair & 0xffff0000u);
+    }
+  }
+
+  DEEPGEMM_DEVICE void write_pair(u32 left, u32 right, float a, float b) const {
+    if (left >= arguments_.left_extent || right >= arguments_.right_extent) return;
+    if constexpr (Config::kSwapped) {
+      put(element(right, left), a);
+      if (right + 1 < arguments_.right_extent) put(element(right + 1, left), b);
+    } else if constexpr (Config::kOut == Output::kF32) {
+      *reinterpret_cast<float2*>(element(left, right)) = {a, b};
+    } else {
+      *reinterpret_cast<u32*>(element(left, right)) = ptx::pack_bf16(a, b);
+    }
+  }
+
+  using Element = typename ElementOf<Config::kOut>::Type;
+
+  DEEPGEMM_DEVICE Element* element(u32 row, u32 column) const {
+    return static_cast<Element*>(arguments_.direct_out) + row * arguments_.out_stride + column;
+  }
+
+  DEEPGEMM_DEVICE static float load(const float* from) { return *from; }
+  DEEPGEMM_DEVICE static float load(const u16* from) {
+    return __uint_as_float(static_cast<u32>(*from) << 16);
+  }
+  DEEPGEMM_DEVICE static void put(float* to, float value) { *to = value; }
+  DEEPGEMM_DEVICE static void put(u16* to, float value) {
+    *to = static_cast<u16>(ptx::pack_bf16(value, 0.0f));
+  }
 
   const GemmArguments& arguments_;
   const MathThread& me_;

@@ -50,6 +50,7 @@ class Consumer {
       }
       out.store(corner, sums);
     }
+    loop.finish();
     out.finish();
   }
 

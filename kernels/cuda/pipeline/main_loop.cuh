@@ -4,6 +4,10 @@
 // one accumulator a step waits for its own products. With two in turn, the products of a step run
 // under the promotion of the step before; they are drained after kUnroll K blocks, because ptxas
 // serialises all wgmma when one is in flight across the back edge of a loop.
+//
+// Two warp groups that start their products together also end together, and then promote together
+// while the tensor cores idle. With kOrdered they take turns: a group hands the turn on when one
+// wgmma of its four is left, so that the other's products follow without a gap.
 #pragma once
 
 #include "pipeline/ring.cuh"
@@ -24,7 +28,15 @@ class MainLoop {
  public:
   DEEPGEMM_DEVICE MainLoop(const GemmArguments& arguments, SharedStorage<Config>& shared,
                            const MathThread& me)
-      : arguments_(arguments), shared_(shared), me_(me) {}
+      : arguments_(arguments), shared_(shared), me_(me) {
+    if (Config::kOrdered && me.group == 1) pass_turn();  // group 0 begins
+  }
+
+  // Both groups take the same number of turns: the last one passed must be taken, so that the
+  // barrier is left as it was found.
+  DEEPGEMM_DEVICE void finish() const {
+    if (Config::kOrdered && me_.group == 0) await_turn();
+  }
 
   DEEPGEMM_DEVICE void run(const Segment& segment, Corner corner, Sums<Config>& sums) {
     BlockScales<Config> blocks(arguments_, corner, me_.group, segment);
@@ -84,16 +96,26 @@ class MainLoop {
     const u64 left = matrix_descriptor(ptx::shared_address(shared_.left[stage]) + row * kRowBytes);
     const u64 right = matrix_descriptor(ptx::shared_address(shared_.right[stage]) +
                                         split * T::kChunkColumns * kRowBytes);
+    if constexpr (Config::kOrdered) await_turn();
     ptx::hold(partial);
     ptx::wgmma_fence();
 #pragma unroll
     for (int k = 0; k < kScaleBlock; k += kInstructionK) {
+      if (Config::kOrdered && k == kScaleBlock - kInstructionK) ptx::wgmma_commit();
       Wgmma<T::kChunkColumns>::multiply(partial, left + descriptor_step(k),
                                         right + descriptor_step(k), k != 0);
     }
     ptx::wgmma_commit();
+    if constexpr (Config::kOrdered) {
+      ptx::wgmma_wait<1>();
+      pass_turn();
+    }
     ptx::hold(partial);
   }
+
+  // Barriers 1 to 3 belong to the warp groups' own syncs.
+  DEEPGEMM_DEVICE void await_turn() const { ptx::sync_threads(4 + me_.group, T::kMathThreads); }
+  DEEPGEMM_DEVICE void pass_turn() const { ptx::arrive_threads(5 - me_.group, T::kMathThreads); }
 
   // The products of a step are there: promote them, and after the last chunk of a K block give its
   // stage back. Column scales are read from the stage, so it can only go after promotion.

@@ -59,6 +59,8 @@ struct Tile {
   static_assert(!kSharesRight || kRight % 16 == 0, "each block loads whole groups of 8 rows");
   static_assert(Config::kAccumulators == 1 || Config::kAccumulators == 2,
                 "one accumulator, or two in turn");
+  static_assert(!Config::kOrdered || (kMathGroups == 2 && Config::kAccumulators == 1),
+                "turns are for two math warp groups with one accumulator each");
 };
 
 }  // namespace deepgemm

@@ -33,7 +33,7 @@ DEEPGEMM_DEVICE void barrier_arrive(u64* barrier) {
 
 // mbarrier.arrive on the same barrier of another block of the cluster
 DEEPGEMM_DEVICE void barrier_arrive_peer(u64* barrier, u32 rank) {
-  asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(
+  asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(
                    peer_address(shared_address(barrier), rank))
                : "memory");
 }
