@@ -6,6 +6,8 @@ namespace deepgemm::cpu {
 namespace {
 
 constexpr int64_t kSlabBytes = int64_t{8} << 20;
+// Packing a panel costs little beside this many rows, and threads need slabs to share.
+constexpr int64_t kMostSlabRows = 1024;
 constexpr int64_t kManyRows = 128;  // from here on several packed panels share one pass over A
 constexpr int64_t kPanelBytes = int64_t{1} << 20;  // packed panels of a unit: a second-level cache
 // Totals leave the first-level cache between chunks of K: the fewer chunks, the better.
@@ -16,7 +18,8 @@ constexpr int64_t kMostChunkK = 8192;
 int64_t slab_rows(const KernelTable& kernels, int64_t m, int64_t k) {
   const int64_t row_bytes = std::max<int64_t>(padded_pairs(k) * kernels.a_pair_bytes, 1);
   const int64_t tile = kernels.tile_rows;
-  const int64_t most = std::max(kSlabBytes / row_bytes / tile, int64_t{1}) * tile;
+  const int64_t fitting = std::min(kSlabBytes / row_bytes, kMostSlabRows);
+  const int64_t most = std::max(fitting / tile, int64_t{1}) * tile;
   return divide_up(m, divide_up(m, most));
 }
 

@@ -41,7 +41,9 @@ const float* packed_scales(const Slab& slab, int64_t tile, int64_t block, const 
   return scales + slab.tiles.begin(tile) * slab.blocks() + block * slab.tiles.size(tile);
 }
 
-// One unit of work in progress: a chunk of packed panels and the running totals of its tiles.
+// One unit of work in progress: some panels of B against all tiles of the slab, chunk by chunk of
+// K. When K is one chunk, as it nearly always is, a tile's totals go to D while they are still in
+// the first-level cache and their memory serves the next tile.
 class Unit {
  public:
   Unit(const KernelTable& kernels, const Slab& slab, int64_t unit, const std::byte* memory)
@@ -52,38 +54,35 @@ class Unit {
         first_panel_(unit * slab.blocking.unit_panels),
         panels_(std::min(slab.blocking.unit_panels, slab.panels - first_panel_)),
         chunk_pairs_(padded_pairs(std::min(slab.blocking.chunk_k, task_.k))),
-        chunk_blocks_(divide_up(slab.blocking.chunk_k, kScaleBlockK)) {
+        chunk_blocks_(divide_up(slab.blocking.chunk_k, kScaleBlockK)),
+        one_chunk_(task_.k <= slab.blocking.chunk_k) {
     const int64_t cols = kernels.panel_cols;
-    const size_t panel_words = static_cast<size_t>(panels_ * chunk_pairs_ * cols);
-    const size_t scale_words = static_cast<size_t>(panels_ * chunk_blocks_ * cols);
-    const size_t total_words = static_cast<size_t>(panels_ * slab.tiles.rows * cols);
+    const int64_t total_rows = one_chunk_ ? kernels.tile_rows : panels_ * slab.tiles.rows;
+    const int64_t packed_panels = slab.tiles.tiles > 1 ? panels_ : 0;
+    const int64_t panel_words = packed_panels * chunk_pairs_ * cols;
+    const int64_t scale_words = panels_ * chunk_blocks_ * cols;
     thread_local Scratch scratch;
-    panel_memory_ = scratch.get<uint32_t>((panel_words + scale_words + total_words) * 4);
+    panel_memory_ = scratch.get<uint32_t>(
+        static_cast<size_t>(panel_words + scale_words + total_rows * cols) * 4);
     scale_memory_ = reinterpret_cast<float*>(panel_memory_ + panel_words);
     totals_ = scale_memory_ + scale_words;
   }
 
   void run() {
+    if (task_.k == 0) store_zeros();
     for (int64_t k = 0; k < task_.k; k += slab_.blocking.chunk_k) {
       const int64_t count = std::min(slab_.blocking.chunk_k, task_.k - k);
       for (int64_t panel = 0; panel < panels_; ++panel) {
         load_scales(panel, k, count);
         multiply_first_tile(panel, k, count);
       }
-      for (int64_t tile = 1; tile < slab_.tiles.tiles; ++tile) multiply(tile, k, count);
+      for (int64_t tile = 1; tile < slab_.tiles.tiles; ++tile) {
+        for (int64_t panel = 0; panel < panels_; ++panel) multiply(tile, panel, k, count);
+      }
     }
-    if (task_.k == 0) {
-      std::fill_n(totals_, panels_ * slab_.tiles.rows * kernels_.panel_cols, 0.0f);
-    }
-    store();
   }
 
  private:
-  CodeRows weights(int64_t panel, int64_t k, int64_t count) const {
-    const Operand& b = task_.b;
-    return {b.values + first_col(panel) * b.row_stride + k, b.row_stride, cols(panel), count};
-  }
-
   int64_t first_col(int64_t panel) const { return (first_panel_ + panel) * kernels_.panel_cols; }
   int cols(int64_t panel) const {
     return static_cast<int>(std::min<int64_t>(kernels_.panel_cols, task_.n - first_col(panel)));
@@ -95,6 +94,7 @@ class Unit {
     return scale_memory_ + panel * chunk_blocks_ * kernels_.panel_cols;
   }
   float* totals(int64_t tile, int64_t panel) const {
+    if (one_chunk_) return totals_;
     const int64_t rows_before = slab_.tiles.begin(tile) * panels_ + panel * slab_.tiles.size(tile);
     return totals_ + rows_before * kernels_.panel_cols;
   }
@@ -106,46 +106,52 @@ class Unit {
 
   // Takes B as it is, and packs it on the way if there are further tiles.
   void multiply_first_tile(int64_t panel, int64_t k, int64_t count) {
+    const Operand& b = task_.b;
+    const bool only = slab_.tiles.tiles == 1;
     const int rows = slab_.tiles.size(0);
-    const auto multiply_rows = slab_.tiles.tiles > 1 ? kernels_.multiply_rows_and_pack[rows]
-                                                     : kernels_.multiply_rows[rows];
-    multiply_rows({.a = packed_tile(kernels_, slab_, 0, k / 2, memory_),
-                   .a_scales = packed_scales(slab_, 0, k / kScaleBlockK, memory_),
-                   .b = weights(panel, k, count),
-                   .b_scales = panel_scales(panel),
-                   .packed = packed_panel(panel),
-                   .totals = totals(0, panel),
-                   .first = k == 0});
+    const auto multiply_rows =
+        only ? kernels_.multiply_rows[rows] : kernels_.multiply_rows_and_pack[rows];
+    multiply_rows(
+        {.a = packed_tile(kernels_, slab_, 0, k / 2, memory_),
+         .a_scales = packed_scales(slab_, 0, k / kScaleBlockK, memory_),
+         .b = {b.values + first_col(panel) * b.row_stride + k, b.row_stride, cols(panel), count},
+         .b_scales = panel_scales(panel),
+         .packed = only ? nullptr : packed_panel(panel),
+         .totals = totals(0, panel),
+         .first = k == 0});
+    if (k + count == task_.k) store(0, panel);
   }
 
-  void multiply(int64_t tile, int64_t k, int64_t count) {
-    const int rows = slab_.tiles.size(tile);
-    for (int64_t panel = 0; panel < panels_; ++panel) {
-      kernels_.multiply[rows]({.a = packed_tile(kernels_, slab_, tile, k / 2, memory_),
-                               .a_scales = packed_scales(slab_, tile, k / kScaleBlockK, memory_),
-                               .b = packed_panel(panel),
-                               .b_scales = panel_scales(panel),
-                               .pairs = padded_pairs(count),
-                               .totals = totals(tile, panel),
-                               .first = k == 0});
-    }
+  void multiply(int64_t tile, int64_t panel, int64_t k, int64_t count) {
+    kernels_.multiply[slab_.tiles.size(tile)](
+        {.a = packed_tile(kernels_, slab_, tile, k / 2, memory_),
+         .a_scales = packed_scales(slab_, tile, k / kScaleBlockK, memory_),
+         .b = packed_panel(panel),
+         .b_scales = panel_scales(panel),
+         .pairs = padded_pairs(count),
+         .totals = totals(tile, panel),
+         .first = k == 0});
+    if (k + count == task_.k) store(tile, panel);
   }
 
-  void store() {
+  void store(int64_t tile, int64_t panel) {
     const size_t element = task_.out == OutType::f32 ? 4 : 2;
+    const int64_t row = slab_.first_row + slab_.tiles.begin(tile);
+    const size_t offset =
+        static_cast<size_t>(row * task_.d_row_stride + first_col(panel)) * element;
+    kernels_.store({.totals = totals(tile, panel),
+                    .rows = slab_.tiles.size(tile),
+                    .cols = cols(panel),
+                    .d = static_cast<std::byte*>(task_.d) + offset,
+                    .d_row_stride = task_.d_row_stride,
+                    .out = task_.out,
+                    .accumulate = task_.accumulate});
+  }
+
+  void store_zeros() {
+    std::fill_n(totals_, kernels_.tile_rows * kernels_.panel_cols, 0.0f);
     for (int64_t tile = 0; tile < slab_.tiles.tiles; ++tile) {
-      for (int64_t panel = 0; panel < panels_; ++panel) {
-        const int64_t row = slab_.first_row + slab_.tiles.begin(tile);
-        const size_t offset =
-            static_cast<size_t>(row * task_.d_row_stride + first_col(panel)) * element;
-        kernels_.store({.totals = totals(tile, panel),
-                        .rows = slab_.tiles.size(tile),
-                        .cols = cols(panel),
-                        .d = static_cast<std::byte*>(task_.d) + offset,
-                        .d_row_stride = task_.d_row_stride,
-                        .out = task_.out,
-                        .accumulate = task_.accumulate});
-      }
+      for (int64_t panel = 0; panel < panels_; ++panel) store(tile, panel);
     }
   }
 
@@ -157,6 +163,7 @@ class Unit {
   const int64_t panels_;
   const int64_t chunk_pairs_;  // of a full chunk
   const int64_t chunk_blocks_;
+  const bool one_chunk_;
   uint32_t* panel_memory_;
   float* scale_memory_;
   float* totals_;

@@ -13,18 +13,21 @@ struct Avx512Bf16Hooks : Avx512Bytes {
   static constexpr int kFewRows = 4;
   using F = __m512;
   using Weight = __m512i;
+  static constexpr int kParts = 1;
   using Pair = uint32_t;
-
-  static Weight load_weight(const uint32_t* packed) { return _mm512_loadu_si512(packed); }
 
   static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 
+  template <int>
   static F dot(F acc, Weight weight, const Pair* pair) {
     const __m512i both = _mm512_set1_epi32(static_cast<int>(*pair));
     return _mm512_dpbf16_ps(acc, (__m512bh)weight, (__m512bh)both);
   }
 
-  static Weight as_weight(Bytes bytes) { return bytes; }
+  template <int>
+  static Weight weight(Bytes pairs) {
+    return pairs;
+  }
   static Pair make_pair(uint32_t words) { return words; }
 
   // Two look-ups in tables of 128 bytes; the code's own sign bit is not part of the index.

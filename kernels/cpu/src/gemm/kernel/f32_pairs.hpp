@@ -23,27 +23,20 @@ inline float f32_from_bits(uint32_t bits) {
 template <class F, class U, class Arithmetic>
 struct F32Pairs {
   using Pair = F32Pair;
-  struct Weight {
-    F even;
-    F odd;
-  };
+  using Weight = F;
+  static constexpr int kParts = 2;
 
-  static Weight load_weight(const uint32_t* packed) {
-    U words;
-    std::memcpy(&words, packed, sizeof(U));
-    return as_weight(words);
-  }
-
-  template <class Bytes>
-  static Weight as_weight(Bytes bytes) {
+  template <int kPart, class Bytes>
+  static Weight weight(Bytes bytes) {
     const U words = (U)bytes;
-    return {(F)(words << 16), (F)(words & 0xffff0000u)};
+    return kPart == 0 ? (F)(words << 16) : (F)(words & 0xffff0000u);
   }
 
   static F fma(F a, F b, F c) { return Arithmetic::fma(a, b, c); }
 
-  static F dot(F acc, const Weight& weight, const Pair* pair) {
-    return fma(weight.odd, pair->odd - F{}, fma(weight.even, pair->even - F{}, acc));
+  template <int kPart>
+  static F dot(F acc, Weight weight, const Pair* pair) {
+    return fma(weight, (kPart == 0 ? pair->even : pair->odd) - F{}, acc);
   }
 
   static Pair make_pair(uint32_t words) {

@@ -12,11 +12,11 @@
 //   kFewRows        tiles up to this size keep decoded weights in registers
 //   F, Bytes        f32 and byte vectors of the same size
 //   Weight          a vector of pairs made ready for `dot`
+//   kParts          dots that it takes to add both products of a pair: 1, or 2 for even and odd k
 //   Pair            packed element of A: two values of one row
-//   load_weight(const uint32_t*) -> Weight
-//   as_weight(Bytes) -> Weight                     the same from a register
+//   weight<part>(Bytes pairs) -> Weight
 //   fma(F a, F b, F c) -> F                        a * b + c; fused or not, but always the same
-//   dot(F, Weight, const Pair*) -> F               adds both products of the pair
+//   dot<part>(F, Weight, const Pair*) -> F
 //   make_pair(uint32_t) -> Pair                    from two bf16
 //   gather16(const uint8_t* first, stride) -> Bytes   16 codes of each row; a row per 128 bits
 //   interleave16_low/high, interleave32_low/high      within each 128 bits
@@ -47,6 +47,11 @@ struct Vectors {
   static F load(const float* from) {
     F value;
     std::memcpy(&value, from, sizeof(F));
+    return value;
+  }
+  static Bytes load_pairs(const uint32_t* from) {
+    Bytes value;
+    std::memcpy(&value, from, sizeof(Bytes));
     return value;
   }
   static void store(float* to, F value) { std::memcpy(to, &value, sizeof(F)); }

@@ -20,15 +20,30 @@ struct Multiply : Vectors<Hooks> {
   [[gnu::always_inline]] static void pairs(const Pair* a, const uint32_t* b, int64_t count,
                                            Accumulators<kRows>& acc) {
     for (int64_t p = 0; p < count; ++p) {
-      typename Hooks::Weight weight[kVectors];
-      for (int v = 0; v < kVectors; ++v) weight[v] = Hooks::load_weight(b + v * kLanes);
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) acc[r][v] = Hooks::dot(acc[r][v], weight[v], a + r);
+      part<kRows, 0>(a, b, acc);
+      if constexpr (Hooks::kParts == 2) {
+        // Without this both parts' weights are prepared at once, too many for 16 registers.
+        __asm__ volatile("" ::: "memory");
+        part<kRows, 1>(a, b, acc);
+      }
       a += kRows;
       b += kCols;
     }
+  }
+
+  template <int kRows, int kPart>
+  [[gnu::always_inline]] static void part(const Pair* a, const uint32_t* b,
+                                          Accumulators<kRows>& acc) {
+    typename Hooks::Weight weight[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      weight[v] = Hooks::template weight<kPart>(V::load_pairs(b + v * kLanes));
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        acc[r][v] = Hooks::template dot<kPart>(acc[r][v], weight[v], a + r);
+      }
   }
 
   // totals (+)= acc * scales: the second level of accumulation.

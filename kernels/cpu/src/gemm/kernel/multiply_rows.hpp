@@ -34,6 +34,18 @@ struct MultiplyRows : Vectors<Hooks> {
 
   // ---- few rows: decoded weights stay in registers
 
+  template <int kRows, int kPart>
+  [[gnu::always_inline]] static void group_part(const Bytes (&pairs)[kVectors], const Pair* a,
+                                                F (&acc)[kRows][kVectors]) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        const auto weight = Hooks::template weight<kPart>(pairs[v]);
+        acc[r][v] = Hooks::template dot<kPart>(acc[r][v], weight, a + r);
+      }
+  }
+
   template <int kRows>
   [[gnu::always_inline]] static void group(const uint8_t* rows, const Pair* a,
                                            F (&acc)[kRows][kVectors]) {
@@ -46,14 +58,11 @@ struct MultiplyRows : Vectors<Hooks> {
       Bytes half[2][kVectors];
       for (int v = 0; v < kVectors; ++v) Hooks::expand(codes[v][i], half[0][v], half[1][v]);
 #pragma GCC unroll 2
-      for (int h = 0; h < 2; ++h)
-#pragma GCC unroll 8
-        for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
-          for (int v = 0; v < kVectors; ++v) {
-            acc[r][v] =
-                Hooks::dot(acc[r][v], Hooks::as_weight(half[h][v]), a + (2 * i + h) * kRows + r);
-          }
+      for (int h = 0; h < 2; ++h) {
+        const Pair* pair = a + (2 * i + h) * kRows;
+        group_part<kRows, 0>(half[h], pair, acc);
+        if constexpr (Hooks::kParts == 2) group_part<kRows, 1>(half[h], pair, acc);
+      }
     }
     keep_order();
   }
