@@ -4,7 +4,9 @@ import { DeepGemmError } from 'deepgemm'
 export function errorSentence(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const isForeseen = error instanceof DeepGemmError || error.name === 'CACError' || isSystem(error)
-  return isForeseen ? error.message : `${error.name}: ${error.message}`
+  if (!isForeseen) return `${error.name}: ${error.message}`
+  // The library names its option; here it is a flag.
+  return error.message.replaceAll('overwrite: true', '--overwrite')
 }
 
 /** Wrong usage ends with 2, everything else with 1. */

@@ -7,8 +7,9 @@ const abort = new AbortController()
 process.once('SIGINT', () => abort.abort(new Error('interrupted')))
 // A reader that has seen enough, such as `head`, closes the pipe: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(0)
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`deepgemm: The output could not be written: ${error.message}\n`)
+  process.exit(1)
 })
 
 const manifest = new URL('../package.json', import.meta.url)

@@ -1,6 +1,7 @@
 import { OptionError } from 'deepgemm'
 import { errorSentence, exitCodeOf } from './errors.js'
 import { program, type TerminalFactory } from './program.js'
+import { usageError } from './usage-error.js'
 
 /** Exit code of a process that Ctrl-C ended. */
 const INTERRUPTED = 130
@@ -12,9 +13,9 @@ export async function run(
   terminal: TerminalFactory,
 ): Promise<number> {
   const { stderr, signal } = terminal(false)
+  const cli = program(version, terminal)
   try {
     requireNoEmpty(args)
-    const cli = program(version, terminal)
     cli.parse(['node', 'deepgemm', ...args], { run: false })
     if (cli.options['help'] === true || cli.options['version'] === true) return 0
     if (cli.matchedCommand === undefined) {
@@ -29,7 +30,7 @@ export async function run(
     return await cli.runMatchedCommand()
   } catch (error) {
     if (signal.aborted) return INTERRUPTED
-    stderr.write(`deepgemm: ${errorSentence(error)}\n`)
+    stderr.write(`deepgemm: ${errorSentence(usageError(cli, error))}\n`)
     if (args.includes('--debug')) stderr.write(`${(error as Error).stack}\n`)
     return exitCodeOf(error)
   }

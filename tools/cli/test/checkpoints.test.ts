@@ -1,4 +1,12 @@
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { Checkpoint, decodeArray, encodeArray, pairFp8Weights, SafetensorsWriter } from 'deepgemm'
 import { describe, expect, it } from 'vitest'
@@ -83,21 +91,49 @@ describe('deepgemm quantize', () => {
     expect(existsSync(folder.in('fp8'))).toBe(false)
   })
 
+  it('refuses to quantise what is quantised already', async () => {
+    using folder = scratchFolder()
+    await writeCheckpoint(folder.in('bf16'))
+    await deepgemm(['quantize', folder.in('bf16'), '-o', folder.in('fp8')])
+    const { code, stderr } = await deepgemm(['quantize', folder.in('fp8'), '-o', folder.in('x')])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/nothing to quantise.*--include/)
+    expect(existsSync(folder.in('x'))).toBe(false)
+  })
+
   it('refuses to write over its input, another checkpoint, or a file', async () => {
     using folder = scratchFolder()
     await writeCheckpoint(folder.in('bf16'))
     const quantize = (...rest: string[]): Promise<{ code: number; stderr: string }> =>
       deepgemm(['quantize', folder.in('bf16'), ...rest])
     expect(await quantize('-o', folder.in('bf16'))).toMatchObject({ code: 2 })
+    symlinkSync(folder.in('bf16'), folder.in('link'))
+    expect(await quantize('-o', folder.in('link'), '--overwrite')).toMatchObject({ code: 2 })
+    const file = join(folder.in('bf16'), 'model.safetensors')
+    const onto = await deepgemm(['quantize', file, '-o', folder.in('bf16'), '--overwrite'])
+    expect(onto).toMatchObject({ code: 2, stderr: expect.stringMatching(/is the input folder/) })
     await quantize('-o', folder.in('fp8'))
     const again = await quantize('-o', folder.in('fp8'))
     expect(again.code).toBe(1)
-    expect(again.stderr).toMatch(/will not replace/)
+    expect(again.stderr).toMatch(/will not replace.* --overwrite/)
     expect((await quantize('-o', folder.in('fp8'), '--overwrite')).code).toBe(0)
     writeFileSync(folder.in('file'), '')
     const blocked = await quantize('-o', folder.in('file'))
     expect(blocked.code).toBe(1)
     expect(blocked.stderr).toContain(folder.in('file'))
+  })
+})
+
+describe('a folder that is being written', () => {
+  it('is no checkpoint when its companions cannot be written', async () => {
+    using folder = scratchFolder()
+    await writeCheckpoint(folder.in('bf16'))
+    mkdirSync(join(folder.in('fp8'), 'config.json'), { recursive: true })
+    const args = ['quantize', folder.in('bf16'), '-o', folder.in('fp8')]
+    const { code, stderr } = await deepgemm(args)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/config\.json/)
+    expect(readdirSync(folder.in('fp8'))).not.toContain('model.safetensors')
   })
 })
 
@@ -130,6 +166,21 @@ describe('deepgemm dequantize', () => {
 })
 
 describe('deepgemm verify', () => {
+  it('refuses scales that do not fit their weight', async () => {
+    using folder = scratchFolder()
+    const path = folder.in('bad.safetensors')
+    await using writer = await SafetensorsWriter.create(path, [
+      { name: 'a.weight', dtype: 'F8_E4M3', shape: [256, 256] },
+      { name: 'a.weight_scale_inv', dtype: 'F32', shape: [1, 1] },
+    ])
+    await writer.write('a.weight', new Uint8Array(256 * 256))
+    await writer.write('a.weight_scale_inv', new Uint8Array(4))
+    await writer.finish()
+    const { code, stderr } = await deepgemm(['verify', path, path])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/shape: given \[1, 1\]; allowed \[2, 2\]/)
+  })
+
   it('lists every tensor with its error, tab-separated when piped', async () => {
     using folder = scratchFolder()
     await writeCheckpoint(folder.in('bf16'))

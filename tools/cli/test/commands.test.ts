@@ -6,17 +6,24 @@ const SMALL = ['--m', '1', '--n', '1', '--k', '1']
 describe('deepgemm', () => {
   it.each([
     [['frobnicate'], /no such command: given frobnicate; allowed quantize/],
-    [['gemm', ...SMALL, '--speed', '9'], /Unknown option `--speed`/],
+    [
+      ['gemm', ...SMALL, '--speed', '9'],
+      /Unknown option --speed: allowed --m <rows>, .*gemm --help explains/,
+    ],
     [['gemm', ...SMALL, '--m', '2'], /--m has a wrong value: given 2 values/],
     [
       ['gemm', '--m', '0', '--n', '1', '--k', '1'],
       /--m has a wrong value: given 0; allowed a whole/,
     ],
     [['gemm', '--m', '1', '--n', '1'], /--k is missing/],
+    [
+      ['gemm', '--m', '1048576', '--n', '1048576', '--k', '1'],
+      /too large.*given 1048576 x 1048576 of D; allowed at most/,
+    ],
     [['gemm', ...SMALL, '--out', 'f64'], /given f64; allowed bf16, f32/],
     [['gemm', ...SMALL, '--out', ''], /An argument is empty: given nothing after --out/],
     [['quantize', 'somewhere'], /--output is missing/],
-    [['quantize'], /missing required args/],
+    [['quantize'], /Missing required args.*: allowed deepgemm quantize <folder>/],
     [['quantize', 'a', '-o', 'b', '--exclude', '('], /--exclude is not a regular expression/],
     [['verify', 'a', 'b', '--max-error', 'tiny'], /--max-error has a wrong value: given tiny/],
   ])('refuses %j as wrong usage, with a sentence', async (args, message) => {

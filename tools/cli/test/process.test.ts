@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { buildCli, MAIN, scratchFolder, spawnDeepgemm, writeZeros } from './helpers.js'
 
@@ -62,6 +63,19 @@ describe('the process of the command', () => {
     const [code] = await once(child, 'close')
     expect(code).toBe(0)
     expect(stderr).toBe('')
+  })
+
+  it.runIf(existsSync('/dev/full'))('says when its output cannot be written', async () => {
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [MAIN, 'doctor'], { stdio: ['ignore', full, 'pipe'] })
+    let stderr = ''
+    child.stderr.on('data', (part) => {
+      stderr += part
+    })
+    const [code] = await once(child, 'close')
+    closeSync(full)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^deepgemm: The output could not be written: ENOSPC/)
   })
 
   it('leaves nothing behind after Ctrl-C', async () => {

@@ -20,6 +20,8 @@ export type DequantizeJob = {
   readonly signal: AbortSignal
   /** Told the bytes of every piece of input that is done. */
   readonly advance: (bytes: number) => void
+  /** Writes the other files of the folder, before the weights make it a checkpoint. */
+  readonly writeCompanions: () => Promise<void>
 }
 
 export type DequantizeSummary = {
@@ -48,6 +50,7 @@ export async function dequantizeCheckpoint(job: DequantizeJob): Promise<Dequanti
     if (weights.has(entry.name)) await dequantizeWeight(job, writer, entry)
     else await copyTensor(job, writer, entry)
   }
+  await job.writeCompanions()
   await writer.finish()
   const sizes = { bytesBefore: checkpoint.totalBytes, bytesAfter: writer.totalBytes }
   return { dequantized: weights.size, ...sizes }

@@ -1,12 +1,18 @@
-import { copyFile, readdir } from 'node:fs/promises'
+import { copyFile, readdir, realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Checkpoint, OptionError, writeFileAtomic } from 'deepgemm'
 
 const WEIGHT_FILE = /\.safetensors(\.index\.json)?$/
 
-/** @throws {OptionError} when the output folder is the input folder. */
-export function requireOtherFolder(input: string, output: string): void {
-  if (resolve(input) !== resolve(output)) return
+/**
+ * Also through links: writing into the folder that is read would destroy it.
+ *
+ * @throws {OptionError} when the output folder is the checkpoint's own folder.
+ */
+export async function requireOtherFolder({ path }: Checkpoint, output: string): Promise<void> {
+  // An output that does not exist yet cannot be the input.
+  const real = await realpath(output).catch(() => resolve(output))
+  if ((await realpath(path)) !== real) return
   throw new OptionError('The output folder is the input folder', {
     given: output,
     remedy: 'Name another folder with --output.',

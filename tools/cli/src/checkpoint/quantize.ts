@@ -28,6 +28,8 @@ export type QuantizeJob = {
   readonly signal: AbortSignal
   /** Told the bytes of every piece of input that is done. */
   readonly advance: (bytes: number) => void
+  /** Writes the other files of the folder, before the weights make it a checkpoint. */
+  readonly writeCompanions: (kept: readonly string[]) => Promise<void>
 }
 
 export type QuantizeSummary = {
@@ -40,6 +42,8 @@ export type QuantizeSummary = {
 /** Streams a checkpoint into FP8: e4m3 values with 128x128 scales beside them. */
 export async function quantizeCheckpoint(job: QuantizeJob): Promise<QuantizeSummary> {
   const entries = [...job.checkpoint.tensors.values()]
+  const kept = entries.filter((entry) => !job.selection.takes(entry)).map(({ name }) => name)
+  if (kept.length === entries.length) throw nothingToDo(job.checkpoint)
   const specs = entries.flatMap((entry) => outputSpecs(entry, job))
   await using writer = await CheckpointWriter.create(job.output, specs, {
     overwrite: job.overwrite,
@@ -49,11 +53,11 @@ export async function quantizeCheckpoint(job: QuantizeJob): Promise<QuantizeSumm
     if (job.selection.takes(entry)) await quantizeWeight(job, writer, entry)
     else await copyTensor(job, writer, entry)
   }
+  await job.writeCompanions(kept)
   await writer.finish()
-  const kept = entries.filter((entry) => !job.selection.takes(entry))
   return {
     quantized: entries.length - kept.length,
-    kept: kept.map(({ name }) => name),
+    kept,
     bytesBefore: job.checkpoint.totalBytes,
     bytesAfter: writer.totalBytes,
   }
@@ -115,5 +119,13 @@ function requireFinite(entry: CheckpointEntry, piece: RowPiece, bytes: Uint8Arra
     given: `NaN or infinity at row ${row}, column ${at % piece.columns}`,
     allowed: 'finite weights',
     remedy: `Repair the checkpoint, or keep this weight as it is with --exclude '${entry.name}'.`,
+  })
+}
+
+function nothingToDo(checkpoint: Checkpoint): CheckpointError {
+  return new CheckpointError('There is nothing to quantise', {
+    given: `${checkpoint.path}, without a weight to take`,
+    allowed: 'a checkpoint with float matrices called ….weight',
+    remedy: 'Name weights that are kept by default with --include.',
   })
 }

@@ -1,4 +1,4 @@
-import type { Checkpoint } from 'deepgemm'
+import { type Checkpoint, pairFp8Weights } from 'deepgemm'
 import { compareTensor, type LayerError } from './compare.js'
 
 export type VerifySummary = {
@@ -13,13 +13,19 @@ export type VerifySummary = {
 
 const SCALE = /_scale_inv$/
 
-/** Compares every tensor of a checkpoint with the one it was made from. */
+/**
+ * Compares every tensor of a checkpoint with the one it was made from.
+ *
+ * @throws {CheckpointError} when FP8 weights and their scales do not fit together
+ */
 export async function verifyCheckpoint(
   checkpoint: Checkpoint,
   original: Checkpoint,
   signal: AbortSignal,
   advance: (bytes: number) => void,
 ): Promise<VerifySummary> {
+  // Refuses scales that are missing or of another shape, before one is read.
+  for (const each of [checkpoint, original]) pairFp8Weights(each)
   const problems = [
     ...missing(original, checkpoint, 'lacks'),
     ...missing(checkpoint, original, 'has, beyond the original,'),

@@ -12,7 +12,7 @@ import { printTable } from '../output/table.js'
 import { say, sayJson, type Terminal } from '../output/terminal.js'
 import { generateText } from './generate.js'
 import { quantizeFolder } from './quantize.js'
-import { verifyFolders } from './verify.js'
+import { isWithin, MAX_ERROR, verifyFolders } from './verify.js'
 
 /** Tokens of held-out text that both models are measured on. */
 const TOKENS = 4096
@@ -34,7 +34,11 @@ export async function demoCommand(
   try {
     const output = join(scratch, 'fp8')
     heading(terminal, 1, 'Quantise the bf16 model to FP8')
-    const sizes = await quantizeFolder(terminal, folder, { output, device: options['device'] })
+    const sizes = await quantizeFolder(terminal, folder, {
+      output,
+      device: options['device'],
+      threads: options['threads'],
+    })
     heading(terminal, 2, 'Verify every layer against the original')
     const verified = await verifyFolders(terminal, output, folder)
     heading(terminal, 3, 'Perplexity on text the model has not seen')
@@ -56,7 +60,7 @@ export async function demoCommand(
     }
     printSummary(terminal, summary)
     sayJson(terminal, { ...summary, text: generation.text })
-    return verified.problems.length === 0 ? 0 : 1
+    return isWithin(verified, MAX_ERROR) ? 0 : 1
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
@@ -77,15 +81,20 @@ async function measure(
   await using opened = await openModel(folder, engine, options)
   const ids = opened.tokenizer.encode(await heldOutText(folder)).slice(0, count)
   const progress = startProgress(terminal, `Perplexity, ${opened.engine.name}`, ids.length)
-  const result = await perplexity(opened.model, ids, {
-    window: WINDOW,
-    advance: (done) => {
-      terminal.signal.throwIfAborted()
-      progress.advance(done)
-    },
-  })
-  progress.finish(`Perplexity, ${opened.engine.name}: ${result.perplexity.toFixed(3)}`)
-  return result
+  try {
+    const result = await perplexity(opened.model, ids, {
+      window: WINDOW,
+      advance: (done) => {
+        terminal.signal.throwIfAborted()
+        progress.advance(done)
+      },
+    })
+    progress.finish(`Perplexity, ${opened.engine.name}: ${result.perplexity.toFixed(3)}`)
+    return result
+  } catch (error) {
+    progress.fail()
+    throw error
+  }
 }
 
 async function heldOutText(folder: string): Promise<string> {

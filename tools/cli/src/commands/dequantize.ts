@@ -13,9 +13,9 @@ export async function dequantizeCommand(
   options: RawOptions,
 ): Promise<number> {
   const output = text(options, 'output')
-  requireOtherFolder(folder, output)
   const dtype = choice(options, 'dtype', ['bf16', 'f16', 'f32'], 'bf16')
   await using checkpoint = await Checkpoint.open(folder)
+  await requireOtherFolder(checkpoint, output)
   const progress = startProgress(terminal, `Dequantising ${folder}`, checkpoint.totalBytes)
   try {
     const summary = await dequantizeCheckpoint({
@@ -25,9 +25,11 @@ export async function dequantizeCommand(
       overwrite: options['overwrite'] === true,
       signal: terminal.signal,
       advance: (bytes) => progress.advance(bytes),
+      writeCompanions: async () => {
+        await copyCompanions(checkpoint.path, output)
+        await writeConfig(checkpoint, output, undefined)
+      },
     })
-    await copyCompanions(checkpoint.path, output)
-    await writeConfig(checkpoint, output, undefined)
     progress.finish(`Dequantised ${folder}`)
     say(terminal, `${summary.dequantized} weights in ${dtype}, ${formatBytes(summary.bytesAfter)}`)
     say(terminal, `Written to ${output}`)

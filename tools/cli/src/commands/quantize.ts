@@ -26,11 +26,12 @@ export async function quantizeFolder(
   options: RawOptions,
 ): Promise<QuantizeSummary & { output: string }> {
   const output = text(options, 'output')
-  requireOtherFolder(folder, output)
   const scaleDType = choice(options, 'scaleDtype', ['f32', 'ue8m0'], 'f32')
   const selection = new WeightSelection(texts(options, 'include'), texts(options, 'exclude'))
   await using device = await openDevice(options)
   await using checkpoint = await Checkpoint.open(folder)
+  await requireOtherFolder(checkpoint, output)
+  const maxShardBytes = shardBytes(options)
   const progress = startProgress(terminal, `Quantising ${folder}`, checkpoint.totalBytes)
   try {
     const summary = await quantizeCheckpoint({
@@ -40,11 +41,11 @@ export async function quantizeFolder(
       selection,
       scaleDType,
       overwrite: options['overwrite'] === true,
-      maxShardBytes: shardBytes(options),
+      maxShardBytes,
       signal: terminal.signal,
       advance: (bytes) => progress.advance(bytes),
+      writeCompanions: (kept) => writeCompanions(checkpoint, output, scaleDType, kept),
     })
-    await writeCompanions(checkpoint, output, scaleDType, summary.kept)
     progress.finish(`Quantised ${folder}`)
     report(terminal, output, summary)
     return { output, ...summary }

@@ -15,6 +15,12 @@ export interface Progress {
 /** Least time between two updates of a bar, in milliseconds. */
 const INTERVAL_MS = 100
 
+/** Before this, starting up weighs too much for the time left to mean anything. */
+const WARM_UP_MS = 1000
+
+/** Characters of the bar: beside a path and the time left it fits a terminal of 100. */
+const BAR_WIDTH = 20
+
 /** A bar with the time left in a terminal, two plain lines elsewhere; on stderr. */
 export function startProgress(terminal: Terminal, title: string, total: number): Progress {
   return terminal.interactive
@@ -34,7 +40,12 @@ class BarProgress implements Progress {
   constructor(terminal: Terminal, title: string, total: number) {
     this.#title = title
     this.#total = Math.max(total, 1)
-    this.#bar = progress({ max: 100, output: terminal.stderr, signal: terminal.signal })
+    this.#bar = progress({
+      max: 100,
+      size: BAR_WIDTH,
+      output: terminal.stderr,
+      signal: terminal.signal,
+    })
     this.#bar.start(title)
   }
 
@@ -44,10 +55,15 @@ class BarProgress implements Progress {
     if (now - this.#updated < INTERVAL_MS && this.#done < this.#total) return
     this.#updated = now
     const percent = Math.floor((100 * this.#done) / this.#total)
-    const left = ((now - this.#started) / 1000) * (this.#total / Math.max(this.#done, 1) - 1)
-    const message = `${this.#title}  ${percent} %, ${formatDuration(left)} left`
-    this.#bar.advance(percent - this.#shown, message)
+    this.#bar.advance(percent - this.#shown, `${this.#title}  ${percent} %${this.#timeLeft(now)}`)
     this.#shown = percent
+  }
+
+  #timeLeft(now: number): string {
+    const elapsed = now - this.#started
+    if (elapsed < WARM_UP_MS) return ''
+    const left = (elapsed / 1000) * (this.#total / Math.max(this.#done, 1) - 1)
+    return `, ${formatDuration(left)} left`
   }
 
   finish(message: string): void {
