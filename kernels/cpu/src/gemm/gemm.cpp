@@ -1,6 +1,7 @@
 #include "deepgemm/cpu/gemm.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <vector>
 
 #include "gemm/scratch.hpp"
@@ -22,6 +23,7 @@ struct Batch {
   int64_t units = 0;
   int64_t packings = 0;
   size_t bytes = 0;
+  double seconds = 0;  // of multiplication, on one fast thread
 
   void add(const KernelTable& kernels, const GemmTask& task, int64_t first_row, int64_t rows,
            int threads) {
@@ -42,6 +44,8 @@ struct Batch {
     bytes += static_cast<size_t>(round_up(rows * slab.blocks() * 4, 64));
     units += slab.units;
     packings += slab.tiles.tiles * divide_up(task.k, kPackingK);
+    const double weights = static_cast<double>(task.n) * static_cast<double>(task.k);
+    seconds += weights / 30e9 + 2 * static_cast<double>(rows) * weights / 200e9;
     slabs.push_back(slab);
   }
 
@@ -56,20 +60,26 @@ const Slab& slab_of(const std::vector<Slab>& slabs, int64_t Slab::*first, int64_
   return *(after - 1);
 }
 
+std::chrono::nanoseconds nanoseconds(double seconds) {
+  return std::chrono::nanoseconds(static_cast<int64_t>(seconds * 1e9));
+}
+
 void run(Pool& pool, const KernelTable& kernels, const Batch& batch) {
   if (batch.units == 0) return;
   thread_local Scratch scratch;
   std::byte* memory = scratch.get<std::byte>(batch.bytes);
-  pool.parallel_for(batch.packings, [&](int64_t index) {
+  const auto pack = [&](int64_t index) {
     const Slab& slab = slab_of(batch.slabs, &Slab::first_packing, index);
     const int64_t chunks = divide_up(slab.task->k, kPackingK);
     const int64_t local = index - slab.first_packing;
     pack_a(kernels, slab, local / chunks, local % chunks, memory);
-  });
-  pool.parallel_for(batch.units, [&](int64_t index) {
+  };
+  pool.parallel_for(batch.packings, pack, nanoseconds(static_cast<double>(batch.bytes) / 4e9));
+  const auto multiply = [&](int64_t index) {
     const Slab& slab = slab_of(batch.slabs, &Slab::first_unit, index);
     run_unit(kernels, slab, index - slab.first_unit, memory);
-  });
+  };
+  pool.parallel_for(batch.units, multiply, nanoseconds(batch.seconds));
   scratch.trim(kKeptBytes);
 }
 

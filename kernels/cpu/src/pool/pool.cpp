@@ -11,6 +11,9 @@
 namespace deepgemm::cpu {
 namespace {
 
+// A sleeping thread is back some 50 to 100 microseconds after the call that wakes it.
+constexpr std::chrono::microseconds kWorthWaking{300};
+
 // One parallel_for call. Lives on its caller's stack: workers may touch it only between entering
 // and leaving, both of which happen under the pool's mutex.
 struct Loop {
@@ -50,7 +53,7 @@ struct Pool::State {
   void work();
   Loop* enter_any_loop();
   void leave(Loop& loop);
-  void open(Loop& loop);
+  void open(Loop& loop, bool may_wake);
   void close(Loop& loop);
 
   std::vector<std::thread> workers;
@@ -109,13 +112,13 @@ void Pool::State::work() {
   }
 }
 
-void Pool::State::open(Loop& loop) {
+void Pool::State::open(Loop& loop, bool may_wake) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex);
     loops.push_back(&loop);
     arrivals.fetch_add(1, std::memory_order_release);
-    wake = sleepers > 0;
+    wake = may_wake && sleepers > 0;
   }
   if (wake) work_arrived.notify_all();
 }
@@ -141,13 +144,14 @@ Pool::~Pool() = default;
 
 int Pool::threads() const { return static_cast<int>(state_->workers.size()) + 1; }
 
-void Pool::parallel_for(int64_t count, FunctionRef<void(int64_t)> body) {
+void Pool::parallel_for(int64_t count, FunctionRef<void(int64_t)> body,
+                        std::chrono::nanoseconds expected) {
   if (count <= 1 || state_->workers.empty()) {
     for (int64_t index = 0; index < count; ++index) body(index);
     return;
   }
   Loop loop{body, count};
-  state_->open(loop);
+  state_->open(loop, expected > kWorthWaking);
   loop.run();
   state_->close(loop);
 }

@@ -29,7 +29,11 @@ class Pool {
   // and returns when all have finished. Indices are handed out in ascending order. Several threads
   // may call this at once: their loops share the workers. A body may itself call parallel_for.
   // A body must not throw.
-  void parallel_for(int64_t count, FunctionRef<void(int64_t)> body);
+  //
+  // `expected` is roughly how long the whole loop would take one thread. Workers that poll join any
+  // loop; waking those that sleep takes so long that a short loop is over before they come.
+  void parallel_for(int64_t count, FunctionRef<void(int64_t)> body,
+                    std::chrono::nanoseconds expected = std::chrono::nanoseconds::max());
 
  private:
   struct State;
