@@ -31,8 +31,8 @@ class DirectStore {
     for (int chunk = 0; chunk < T::kChunks; ++chunk) {
       const u32 left = corner.left + me_.group * T::kGroupRows +
                        chunk / Config::kColumnSplits * 64 + me_.first_row();
-      const u32 right = corner.right + chunk % Config::kColumnSplits * T::kChunkColumns +
-                        me_.first_column();
+      const u32 right =
+          corner.right + chunk % Config::kColumnSplits * T::kChunkColumns + me_.first_column();
       store_chunk(left, right, sums[chunk]);
     }
   }
@@ -40,20 +40,26 @@ class DirectStore {
   DEEPGEMM_DEVICE void finish() const {}
 
  private:
-  // All of a chunk's old values are read before the first is written, so that the reads overlap.
+  // The old values of a batch are all read before the first new one is written, so that the reads
+  // overlap; a whole chunk of them would not fit into the registers.
+  static constexpr int kBatch = 32;
+
   DEEPGEMM_DEVICE void store_chunk(u32 left, u32 right,
                                    const float (&values)[T::kChunkRegisters]) const {
-    float old[T::kChunkRegisters] = {};
-    if constexpr (Config::kAccumulate) {
 #pragma unroll
-      for (int r = 0; r < T::kChunkRegisters; r += 2) {
-        read_pair(left + r % 4 * 4, right + r / 4 * 8, old[r], old[r + 1]);
+    for (int begin = 0; begin < T::kChunkRegisters; begin += kBatch) {
+      float old[kBatch] = {};
+#pragma unroll
+      for (int r = begin; r < least(begin + kBatch, T::kChunkRegisters); r += 2) {
+        if constexpr (Config::kAccumulate) {
+          read_pair(left + r % 4 * 4, right + r / 4 * 8, old[r - begin], old[r - begin + 1]);
+        }
       }
-    }
 #pragma unroll
-    for (int r = 0; r < T::kChunkRegisters; r += 2) {
-      write_pair(left + r % 4 * 4, right + r / 4 * 8, values[r] + old[r],
-                 values[r + 1] + old[r + 1]);
+      for (int r = begin; r < least(begin + kBatch, T::kChunkRegisters); r += 2) {
+        write_pair(left + r % 4 * 4, right + r / 4 * 8, values[r] + old[r - begin],
+                   values[r + 1] + old[r - begin + 1]);
+      }
     }
   }
 

@@ -28,20 +28,28 @@ class PartialSums {
     if (me_.thread == 0) ptx::store_release(flag(worker), 1);
   }
 
-  // Workers [first, last) share the tile; one without units in between owes nothing.
+  // Workers [first, last) share the tile; one without units in between owes nothing. Flags are
+  // awaited side by side, so that the tile waits once, however many share it.
   DEEPGEMM_DEVICE void add(const WorkShape& shape, u32 first, u32 last, Sums<Config>& sums) const {
+    for (u32 worker = first + me_.thread; worker < last; worker += kWarpGroupThreads) {
+      if (!owes(shape, worker)) continue;
+      while (ptx::load_acquire(flag(worker)) == 0) __nanosleep(20);
+      // Zero again before the next launch; in this one nobody else waits for it.
+      *flag(worker) = 0;
+    }
+    me_.sync_group();
+#pragma unroll(kVectors <= 8 ? 4 : 1)
     for (u32 worker = first; worker < last; ++worker) {
-      if (shape.first_unit(worker) == shape.first_unit(worker + 1)) continue;
-      add_one(worker, sums);
+      if (owes(shape, worker)) add_one(worker, sums);
     }
   }
 
  private:
+  DEEPGEMM_DEVICE static bool owes(const WorkShape& shape, u32 worker) {
+    return shape.first_unit(worker) != shape.first_unit(worker + 1);
+  }
+
   DEEPGEMM_DEVICE void add_one(u32 worker, Sums<Config>& sums) const {
-    if (me_.thread == 0) {
-      while (ptx::load_acquire(flag(worker)) == 0) __nanosleep(20);
-    }
-    me_.sync_group();
     const float4* from = slot(worker);
 #pragma unroll
     for (int i = 0; i < kVectors; ++i) {
@@ -52,9 +60,6 @@ class PartialSums {
       to[2] += part.z;
       to[3] += part.w;
     }
-    // The flag is zero again before the next launch; nobody else waits for it in this one.
-    me_.sync_group();
-    if (me_.thread == 0) *flag(worker) = 0;
   }
 
   DEEPGEMM_DEVICE u64 slot_number(u32 worker) const {

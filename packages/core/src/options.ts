@@ -3,13 +3,20 @@ import { OptionError } from './errors.js'
 /**
  * Refuses misspelled options.
  *
- * @throws {OptionError} when `options` has a key that is not in `known`.
+ * @throws {OptionError} when `options` is no object or has a key that is not in `known`.
  */
 export function requireKnownOptions(
   subject: string,
   options: object,
   known: readonly string[],
 ): void {
+  // TypeScript promises an object; JavaScript callers need not keep that.
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError(`${subject} needs an object`, {
+      given: options === null ? 'null' : typeof options,
+      allowed: `an object with ${known.join(', ')}`,
+    })
+  }
   const unknown = Object.keys(options).find((key) => !known.includes(key))
   if (unknown === undefined) return
   throw new OptionError(`${subject} got an unknown option`, {

@@ -25,6 +25,17 @@ describe('options', () => {
     })
   })
 
+  it.each([
+    ['null', null],
+    ['string', 'cpu'],
+    ['undefined', undefined],
+  ])('are refused when they are %s instead of an object', (given, options) => {
+    expectRefusal(() => requireKnownOptions('gemm', options as never, ['out']), OptionError, {
+      given,
+      allowed: 'an object with out',
+    })
+  })
+
   it('are integers within their range', () => {
     expect([requireInteger('n', 1, 1, 4), requireInteger('n', 4, 1, 4)]).toEqual([1, 4])
     expect(requireInteger('n', 2 ** 53 - 1, 0)).toBe(2 ** 53 - 1)

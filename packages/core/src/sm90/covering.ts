@@ -1,0 +1,26 @@
+import type { Sm90Config } from './config.js'
+import { type Sm90Family, sm90Candidates } from './families.js'
+
+export const SM90_FAMILIES: readonly Sm90Family[] = [
+  { recipeB: '128x128', out: 'bf16', accumulate: false },
+  { recipeB: '128x128', out: 'f32', accumulate: false },
+  { recipeB: '128x128', out: 'f32', accumulate: true },
+  { recipeB: '128x128', out: 'bf16', accumulate: true },
+  { recipeB: '1x128', out: 'f32', accumulate: false },
+  { recipeB: '1x128', out: 'f32', accumulate: true },
+  { recipeB: '1x128', out: 'bf16', accumulate: false },
+]
+
+/**
+ * Configs to compile as a check: all of the first family, and of the ones that store or scale
+ * differently the widest tile of each kind, where registers are scarcest.
+ */
+export function sm90CoveringConfigs(): readonly Sm90Config[] {
+  const [first, ...others] = SM90_FAMILIES
+  const widest = others.flatMap((family) => [...widestByKind(sm90Candidates(family)).values()])
+  return [...(first === undefined ? [] : sm90Candidates(first)), ...widest]
+}
+
+function widestByKind(configs: readonly Sm90Config[]): ReadonlyMap<string, Sm90Config> {
+  return new Map(configs.map((config) => [`${config.swapped} ${config.blockLeft}`, config]))
+}

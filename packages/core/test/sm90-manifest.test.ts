@@ -1,0 +1,36 @@
+import {
+  sm90CastEntry,
+  sm90CastMembers,
+  sm90ConfigName,
+  sm90CoveringCasts,
+  sm90CoveringConfigs,
+  sm90KernelMembers,
+  sm90SharedBytes,
+} from '@deepgemm/core'
+import { describe, expect, it } from 'vitest'
+
+function manifest(): string {
+  const gemms = sm90CoveringConfigs().map((config) => ({
+    name: `fp8_gemm ${sm90ConfigName(config)}`,
+    source: 'entry/fp8_gemm.cu',
+    config: { name: 'GemmConfig', members: sm90KernelMembers(config, sm90SharedBytes(config)) },
+  }))
+  const casts = sm90CoveringCasts().map((config) => ({
+    name: `${sm90CastEntry(config)} ${config.source}/${config.scaleDType}/${config.aligned ? 'aligned' : 'unaligned'}`,
+    source: `entry/${sm90CastEntry(config)}.cu`,
+    config: { name: 'QuantizeConfig', members: sm90CastMembers(config) },
+  }))
+  return `[\n${[...gemms, ...casts].map((entry) => `  ${JSON.stringify(entry)}`).join(',\n')}\n]\n`
+}
+
+describe('the manifest of CUDA kernels', () => {
+  // `vitest -u` writes it anew; CI compiles what it lists, with the shared-memory size given here.
+  it('lists the covering configs of every family', async () => {
+    await expect(manifest()).toMatchFileSnapshot('../../../kernels/cuda/kernels.json')
+  })
+
+  it('names every kernel once', () => {
+    const names = sm90CoveringConfigs().map(sm90ConfigName)
+    expect(new Set(names).size).toBe(names.length)
+  })
+})
