@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# On a GPU host: unpacks what pack.mjs made over this checkout, then runs a command with that Node.
+#
+#   bash tools/gpu/run.sh node tools/cli/dist/main.js doctor
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+if [ "$#" -eq 0 ]; then
+  echo "usage: bash tools/gpu/run.sh <command> [arguments]" >&2
+  exit 2
+fi
+for part in node overlay; do
+  if [ ! -f ".gpu/$part.tar.xz" ]; then
+    echo ".gpu/$part.tar.xz is not here: run 'node tools/gpu/pack.mjs' where the repository is built," >&2
+    echo "and bring the folder .gpu along." >&2
+    exit 1
+  fi
+done
+
+# Unpacked once per pack.
+stamp=".gpu/unpacked-$(cksum <.gpu/overlay.tar.xz | tr ' ' '-')"
+if [ ! -f "$stamp" ]; then
+  mkdir -p .gpu/bin
+  tar -xJf .gpu/node.tar.xz -C .gpu/bin
+  tar -xJf .gpu/overlay.tar.xz
+  touch "$stamp"
+fi
+PATH="$PWD/.gpu/bin:$PWD/node_modules/.bin:$PATH" exec "$@"
