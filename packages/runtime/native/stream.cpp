@@ -11,8 +11,8 @@ namespace {
 Napi::Value error_value(Napi::Env env, const JobError& error) {
   Napi::Object value = Napi::Error::New(env, error.subject).Value();
   value.Set("code", error.code);
-  value.Set("given", error.given);
-  value.Set("allowed", error.allowed);
+  if (!error.given.empty()) value.Set("given", error.given);
+  if (!error.allowed.empty()) value.Set("allowed", error.allowed);
   return value;
 }
 

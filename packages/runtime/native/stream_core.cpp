@@ -1,17 +1,35 @@
 #include "stream_core.h"
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <utility>
 
 namespace deepgemm {
+namespace {
+
+// What a job throws becomes its error: an exception that left the stream's thread would end the
+// process. Short texts only: there may be no memory for long ones.
+std::optional<JobError> run_job(const StreamCore::Job& job) {
+  try {
+    return job();
+  } catch (const std::bad_alloc&) {
+    return JobError{"ERR_OUT_OF_MEMORY", "No memory for a job", "", ""};
+  } catch (const std::exception& error) {
+    return JobError{"ERR_NATIVE", error.what(), "", ""};
+  }
+}
+
+}  // namespace
 
 StreamCore::~StreamCore() { stop(); }
 
 uint64_t StreamCore::enqueue(Job job) {
   std::lock_guard lock(mutex_);
   if (stopping_ || closing_) return submitted_;
-  queue_.push_back(std::move(job));
+  // First what may fail: a job in the queue has a ticket.
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  queue_.push_back(std::move(job));
   work_.notify_one();
   return ++submitted_;
 }
@@ -22,7 +40,7 @@ void StreamCore::run_small(Job job) {
     return;
   }
   const auto start = InlineBudget::Clock::now();
-  std::optional<JobError> error = job();
+  std::optional<JobError> error = run_job(job);
   inline_budget_.spend(InlineBudget::Clock::now() - start);
   std::unique_lock lock(mutex_);
   finish_job(lock, std::move(error));
@@ -93,7 +111,7 @@ void StreamCore::run() {
     Job job = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    std::optional<JobError> error = job();
+    std::optional<JobError> error = run_job(job);
     job = nullptr;  // Lets go of the buffers before anyone hears that the job is done.
     lock.lock();
     finish_job(lock, std::move(error));

@@ -15,7 +15,7 @@
 
 namespace deepgemm {
 
-// Why a job did not do its work; becomes a typed JavaScript error.
+// Why a job did not do its work; becomes a typed JavaScript error. Empty texts are left out.
 struct JobError {
   const char* code;
   std::string subject;

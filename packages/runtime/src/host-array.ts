@@ -50,7 +50,7 @@ const STORED_AS: Readonly<Record<DType, readonly string[]>> = {
  */
 export function hostBytes(data: HostArray, spec: TensorSpec): Uint8Array<ArrayBuffer> {
   requireHostArray(data)
-  if (isStoredForm(data, spec.dtype)) return storedBytes(data, spec)
+  if (isStoredForm(data, spec.dtype)) return sameBytes(data, spec)
   if (!(data instanceof Float32Array || data instanceof Float64Array)) {
     throw formError(data, spec.dtype, [...STORED_AS[spec.dtype], 'Float32Array', 'Float64Array'])
   }
@@ -58,10 +58,25 @@ export function hostBytes(data: HostArray, spec: TensorSpec): Uint8Array<ArrayBu
   return encodeArray(spec.dtype, data)
 }
 
-/** The memory of `data`, which must already have the stored form. @throws {ShapeError | DTypeError} */
+/**
+ * The memory of `data`, which must already have the stored form and a fixed size.
+ *
+ * @throws {ShapeError | DTypeError}
+ */
 export function storedBytes(data: HostArray, spec: TensorSpec): Uint8Array<ArrayBuffer> {
   requireHostArray(data)
   if (!isStoredForm(data, spec.dtype)) throw formError(data, spec.dtype, STORED_AS[spec.dtype])
+  if (isResizable(data)) {
+    throw new DTypeError('Host data may change its size', {
+      given: 'a typed array over a resizable ArrayBuffer',
+      allowed: 'a typed array over an ArrayBuffer of fixed size',
+      remedy: 'Copy it with device.tensor().',
+    })
+  }
+  return sameBytes(data, spec)
+}
+
+function sameBytes(data: HostArray, spec: TensorSpec): Uint8Array<ArrayBuffer> {
   const elements = data.byteLength / dtypeBytes(spec.dtype)
   if (elements !== elementCount(spec.shape)) throw lengthError(elements, spec)
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
@@ -70,6 +85,12 @@ export function storedBytes(data: HostArray, spec: TensorSpec): Uint8Array<Array
 /** True when the elements of `data` are the stored form of `dtype`. */
 export function isStoredForm(data: HostArray, dtype: DType): boolean {
   return STORED_AS[dtype].includes(data[Symbol.toStringTag])
+}
+
+/** Jobs hold a plain address: memory that shrinks under them would end the process. */
+export function isResizable({ buffer }: HostArray): boolean {
+  // Newer than the language version this is compiled for.
+  return (buffer as { readonly resizable?: boolean }).resizable === true
 }
 
 function requireHostArray(data: unknown): asserts data is HostArray {

@@ -11,7 +11,7 @@ import {
   Tensor,
 } from '@deepgemm/core'
 import type { Device } from './device.js'
-import { type HostArray, isStoredForm } from './host-array.js'
+import { type HostArray, isResizable, isStoredForm } from './host-array.js'
 
 /**
  * A matrix [R, C], or a group of matrices [G, R, C], in host memory, row-major. Float arrays are
@@ -57,7 +57,11 @@ function upload(device: Device, x: HostMatrix, placement: HostPlacement): Tensor
   requireMatrix(x.shape)
   const dtype = requireDType('The matrix to quantise', hostDType(x), FLOAT_DTYPES)
   const spec = { dtype, shape: x.shape, label: 'matrix to quantise' }
-  const canView = placement === 'view' && device.kind === 'cpu' && isStoredForm(x.data, dtype)
+  const canView =
+    placement === 'view' &&
+    device.kind === 'cpu' &&
+    isStoredForm(x.data, dtype) &&
+    !isResizable(x.data)
   return canView ? device.wrap(x.data, spec) : device.tensor(x.data, spec)
 }
 

@@ -81,6 +81,29 @@ describe('wrapped host memory', () => {
     expect(data).toEqual(Float32Array.of(1, 2))
   })
 
+  it('is refused from then on when its owner has transferred it', async () => {
+    const data = Float32Array.of(1, 2)
+    using tensor = device.wrap(data, { dtype: 'f32', shape: [2], label: 'lent' })
+    structuredClone(data.buffer, { transfer: [data.buffer] })
+    expect(tensor.storage.disposed).toBe(true)
+    await expect(tensor.storage.read(0, 8)).rejects.toThrow(
+      /Buffer lent has lost its memory: given a host array that was transferred or detached/,
+    )
+  })
+
+  it('must have a fixed size', () => {
+    const Resizable = ArrayBuffer as unknown as new (
+      bytes: number,
+      options: { maxByteLength: number },
+    ) => ArrayBuffer
+    const data = new Float32Array(new Resizable(8, { maxByteLength: 16 }))
+    const spec = { dtype: 'f32', shape: [2] } as const
+    expect(() => device.wrap(data, spec)).toThrow(
+      /given a typed array over a resizable ArrayBuffer/,
+    )
+    device.tensor(data, spec).dispose()
+  })
+
   it('must have the stored form', () => {
     expect(() => device.wrap(Float32Array.of(1), { dtype: 'bf16', shape: [1] })).toThrow(
       /cannot become bf16: given Float32Array/,

@@ -116,6 +116,29 @@ describe('work in flight', () => {
   })
 })
 
+describe('a job that finds no memory', () => {
+  it('rejects the wait for it, and the device computes on', async () => {
+    const groups = 2 ** 40 // products of nothing, whose bare list exceeds any memory
+    const options = { shape: [groups, 0, 128] }
+    using a = allocateQuantized(device, { ...options, recipe: '1x128' })
+    using b = allocateQuantized(device, { ...options, recipe: '128x128' })
+    using out = device.zeros({ dtype: 'f32', shape: [groups, 0, 0] })
+    const scales = { a: 'f32', b: 'f32' } as const
+    const problem: GemmProblem = {
+      ...{ layout: 'dense', groups, m: 0, n: 0, k: 128, recipeB: '128x128' },
+      ...{ scaleDTypes: scales, out: 'f32', accumulate: false },
+    }
+    cpuGemm(cpuQueue(device), problem, { a, b, out })
+    await expect(device.defaultStream.synchronize()).rejects.toMatchObject({
+      name: 'NativeError',
+      code: 'ERR_OUT_OF_MEMORY',
+      remedy: expect.stringMatching(/Dispose tensors/),
+    })
+    using ones = device.tensor(Float32Array.of(1), { dtype: 'f32', shape: [1] })
+    expect(await ones.toFloat32Array()).toEqual(Float32Array.of(1))
+  })
+})
+
 describe('finish', () => {
   it('gives the result when the work is done, and keeps it', async () => {
     using tensor = device.zeros({ dtype: 'f32', shape: [1] })

@@ -69,7 +69,7 @@ describe('the process of the command', () => {
     const full = openSync('/dev/full', 'w')
     const child = spawn(process.execPath, [MAIN, 'doctor'], { stdio: ['ignore', full, 'pipe'] })
     let stderr = ''
-    child.stderr.on('data', (part) => {
+    child.stderr?.on('data', (part) => {
       stderr += part
     })
     const [code] = await once(child, 'close')

@@ -26,6 +26,8 @@ export class CpuBuffer implements Storage {
   readonly #entry: number
   /** Streams with enqueued work on this buffer, and how often it was enqueued. */
   readonly #users = new Map<CpuStream, number>()
+  /** The caller's memory, when it is borrowed. */
+  #lent: ArrayBufferView | undefined
   #disposed = false
 
   private constructor(owner: Owner, native: NativeBuffer, byteLength: number, label: string) {
@@ -56,11 +58,14 @@ export class CpuBuffer implements Storage {
   /** The caller's memory, without a copy. */
   static borrow(owner: Owner, view: ArrayBufferView<ArrayBuffer>, label: string): CpuBuffer {
     const native = new (loadAddon().Buffer)(view.buffer, view.byteOffset, view.byteLength)
-    return new CpuBuffer(owner, native, view.byteLength, label)
+    const buffer = new CpuBuffer(owner, native, view.byteLength, label)
+    buffer.#lent = view
+    return buffer
   }
 
+  /** Also true when the caller has transferred or detached the memory that it lent. */
   get disposed(): boolean {
-    return this.#disposed
+    return this.#disposed || this.#isTakenBack()
   }
 
   /** The memory itself. Enqueued work may still be writing to it: synchronize its stream first. */
@@ -90,6 +95,7 @@ export class CpuBuffer implements Storage {
     if (this.#disposed) return
     this.#disposed = true
     this.#users.clear()
+    this.#lent = undefined
     this.#ledger.remove(this.#entry)
     unwatch(this)
     this.native.dispose()
@@ -113,7 +119,17 @@ export class CpuBuffer implements Storage {
     })
   }
 
+  #isTakenBack(): boolean {
+    return this.#lent !== undefined && this.#lent.byteLength !== this.byteLength
+  }
+
   #requireLive(): void {
+    if (this.#isTakenBack()) {
+      throw new DisposedError(`Buffer ${this.label} has lost its memory`, {
+        given: 'a host array that was transferred or detached',
+        remedy: 'Keep the array while tensors wrap it, or copy it with device.tensor().',
+      })
+    }
     if (!this.#disposed) return
     throw new DisposedError(`Buffer ${this.label} was disposed`, {
       remedy: 'Dispose buffers only after their last use.',

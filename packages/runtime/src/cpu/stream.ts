@@ -1,5 +1,5 @@
 import {
-  DeepGemmError,
+  DeviceError,
   type DeviceRef,
   DisposedError,
   GroupError,
@@ -86,16 +86,20 @@ class CpuEvent implements DeviceEvent {
   }
 }
 
-function foreignEvent(stream: CpuStream): DeepGemmError {
-  return new DeepGemmError(`Stream ${stream.label} cannot wait for this event`, {
-    given: 'an event of another device',
-    allowed: `an event recorded on ${stream.device.id}`,
+function foreignEvent(stream: CpuStream): DeviceError {
+  return new DeviceError(`Stream ${stream.label} cannot wait for this event`, {
+    given: 'something else than an event of a CPU device',
+    allowed: 'what record() of a CPU stream returned',
   })
 }
 
 type JobFailure = { message: string; code?: string; given?: string; allowed?: string }
 
 const ERRORS = { ERR_GROUP: GroupError, ERR_RECIPE: RecipeError }
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ERR_OUT_OF_MEMORY: 'Dispose tensors that are no longer needed, or make the product smaller.',
+}
 
 /** Turns what a job reported into a typed error. */
 async function settled(work: Promise<void>): Promise<void> {
@@ -104,9 +108,12 @@ async function settled(work: Promise<void>): Promise<void> {
   } catch (cause) {
     const { message, code, given, allowed } = cause as JobFailure
     const Class = ERRORS[code as keyof typeof ERRORS] ?? NativeError
+    const remedy = code === undefined ? undefined : REMEDIES[code]
     throw new Class(message, {
+      ...(code === undefined ? {} : { code }),
       ...(given === undefined ? {} : { given }),
       ...(allowed === undefined ? {} : { allowed }),
+      ...(remedy === undefined ? {} : { remedy }),
     })
   }
 }
