@@ -60,7 +60,7 @@ void large_shapes() {
     Random random(12);
     for (const Shape shape :
          {Shape{1, 70, 4500}, Shape{130, 300, 2177}, Shape{300, 290, 1100}, Shape{3, 3, 40000},
-          Shape{5, 37, 2064}, Shape{16, 100, 3000}, Shape{40, 64, 5000}}) {
+          Shape{5, 37, 2064}, Shape{16, 100, 3000}, Shape{40, 64, 9000}, Shape{130, 70, 5000}}) {
       try_shape(random, pool, isa, shape);
     }
   }
@@ -120,7 +120,7 @@ void bits_do_not_depend_on_company() {
   Pool one(1), three(3);
   for (const Isa isa : available_isas()) {
     Random random(14);
-    const int64_t m = 150, n = 300, k = 2500;
+    const int64_t m = 150, n = 300, k = 4500;
     const Matrix a(random, m, k, 1, false);
     const Matrix b(random, n, k, 128, false);
     std::vector<float> alone(m * n), together(m * n), threaded(m * n);

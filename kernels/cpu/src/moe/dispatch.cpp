@@ -16,7 +16,7 @@ const MoeKernels& moe_kernels(Isa isa) {
       break;
   }
 #else
-  static_moe<void>(isa);  // the portable vectors are the native ones
+  static_cast<void>(isa);  // the portable vectors are the native ones
 #endif
   return kMoeKernelsBaseline;
 }
