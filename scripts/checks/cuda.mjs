@@ -1,9 +1,11 @@
-// Every CUDA kernel compiles with nvcc, without register spills, where nvcc is there.
-// kernels/cuda/kernels.json lists them: [{ "name", "source", "defines": { "BLOCK_M": "128" } }].
+// Every CUDA kernel compiles with nvcc, without spills and without local memory, where nvcc is there.
+// kernels/cuda/kernels.json lists them: [{ "name", "source", "defines": { "BLOCK_M": "128" } }], or
+// with "config": { "name", "members" } instead, which becomes config.cuh as the JIT writes it.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { devNull } from 'node:os'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, devNull, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { run } from '../lib/run.mjs'
 import { root } from '../lib/workspace.mjs'
 
@@ -11,14 +13,18 @@ export const title = 'CUDA kernels compile without spills (nvcc)'
 
 const FLAGS = ['-arch=sm_90a', '-std=c++20', '-cubin', '-Xptxas', '-v', '-o', devNull]
 
+// What costs speed in silence: spills and stack frames as ptxas reports them with -v, wgmma that it
+// serialises (C7510 and the numbers after it), setmaxnreg that it ignores (C7508).
+const SLOW = /\b[1-9]\d* bytes (stack frame|spill stores|spill loads)|\(C75\d\d\)/
+
 /**
- * Spills that ptxas reports with -v.
+ * Lines of ptxas about spills, local memory and ignored instructions.
  * @param {string} output
  */
 export function spillsIn(output) {
   return output
     .split('\n')
-    .filter((line) => /[1-9]\d* bytes spill (stores|loads)/.test(line))
+    .filter((line) => SLOW.test(line))
     .map((line) => line.trim())
 }
 
@@ -29,12 +35,39 @@ function hasSources(folder) {
   )
 }
 
-async function compile(nvcc, folder, { name, source, defines = {} }) {
+/** The text of config.cuh, from the function that the JIT uses. */
+async function configHeader({ name, members }) {
+  const built = join(root, 'packages', 'jit', 'dist', 'config-header.js')
+  const jit = await import(pathToFileURL(built).href)
+  return jit.configHeader(name, members)
+}
+
+async function compile(nvcc, folder, { name, source, defines = {}, config }) {
   const macros = Object.entries(defines).map(([key, value]) => `-D${key}=${value}`)
-  const args = [...FLAGS, '-I', folder, ...macros, join(folder, source)]
-  const { code, output } = await run(nvcc, args)
-  if (code !== 0) return [`${name}: nvcc exit code ${code}\n${output}`]
-  return spillsIn(output).map((line) => `${name}: ${line}`)
+  const generated = mkdtempSync(join(tmpdir(), 'deepgemm-config-'))
+  try {
+    if (config) writeFileSync(join(generated, 'config.cuh'), await configHeader(config))
+    const include = ['-I', folder, '-I', generated]
+    const args = [...FLAGS, ...include, ...macros, join(folder, source)]
+    const { code, output } = await run(nvcc, args)
+    if (code !== 0) return [`${name}: nvcc exit code ${code}\n${output}`]
+    return spillsIn(output).map((line) => `${name}: ${line}`)
+  } finally {
+    rmSync(generated, { recursive: true, force: true })
+  }
+}
+
+/** A few at a time, each worker taking the next one. */
+async function compileAll(nvcc, folder, kernels) {
+  const problems = []
+  const waiting = [...kernels]
+  const worker = async () => {
+    for (let kernel = waiting.shift(); kernel; kernel = waiting.shift()) {
+      problems.push(...(await compile(nvcc, folder, kernel)))
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, worker))
+  return problems
 }
 
 async function exists(command) {
@@ -55,7 +88,5 @@ export async function check({ from = root, nvcc = 'nvcc' } = {}) {
   }
   if (!(await exists(nvcc))) return { problems: [], skipped: 'nvcc is not on this machine' }
   const kernels = JSON.parse(readFileSync(manifest, 'utf8'))
-  const problems = []
-  for (const kernel of kernels) problems.push(...(await compile(nvcc, folder, kernel)))
-  return { problems, note: `${kernels.length} kernels` }
+  return { problems: await compileAll(nvcc, folder, kernels), note: `${kernels.length} kernels` }
 }

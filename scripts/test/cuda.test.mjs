@@ -48,6 +48,24 @@ describe('CUDA compilation', () => {
     expect(problems).toEqual([`gemm: ${line.trim()}`])
   })
 
+  it('gives a kernel the config of the manifest as a header', async () => {
+    const script =
+      '#!/bin/sh\nwhile [ $# -gt 0 ]; do [ "$1" = -I ] && cat "$2"/config.cuh; shift; done 2>/dev/null\nexit 3\n'
+    const kernels = [
+      { name: 'gemm', source: 'entry/gemm.cu', config: { name: 'C', members: { kStages: 4 } } },
+    ]
+    const from = folderWith({ ...KERNEL, 'kernels/cuda/kernels.json': kernels, nvcc: script })
+    const { problems } = await check({ from, nvcc: fakeNvcc(from) })
+    expect(problems).toEqual([expect.stringContaining('static constexpr int kStages = 4;')])
+  })
+
+  it.each([
+    '    8 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads',
+    'ptxas info : (C7510) Potential Performance Loss: wgmma.mma_async are serialized',
+  ])('reports %s', (line) => {
+    expect(spillsIn(`ptxas info : fine\n${line}`)).toEqual([line.trim()])
+  })
+
   it('takes zero spills for none', () => {
     expect(spillsIn('0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads')).toEqual([])
   })

@@ -1,0 +1,186 @@
+// The parts of the CUDA sources that are plain arithmetic, run on the host: prints "ok   name" or
+// "FAIL name" per case.
+#include <cstdio>
+#include <map>
+#include <random>
+#include <set>
+#include <vector>
+
+#include "pipeline/ring.cuh"
+#include "scheduler/tile_order.cuh"
+#include "scheduler/work_list.cuh"
+#include "tma/swizzle.cuh"
+
+namespace deepgemm {
+namespace {
+
+bool all_fine = true;
+
+void report(const char* name, bool fine) {
+  std::printf("%s %s\n", fine ? "ok  " : "FAIL", name);
+  all_fine = all_fine && fine;
+}
+
+struct Share {
+  u32 worker;
+  Segment segment;
+};
+
+std::vector<std::vector<Segment>> deal(const WorkShape& shape) {
+  std::vector<std::vector<Segment>> dealt(shape.workers);
+  for (u32 worker = 0; worker < shape.workers; ++worker) {
+    WorkList list(shape, worker);
+    for (Segment segment; list.next(segment);) dealt[worker].push_back(segment);
+  }
+  return dealt;
+}
+
+// Every K block of every tile once, one owner per tile.
+bool covers_everything_once(const WorkShape& shape) {
+  std::map<std::pair<u32, u32>, int> seen;
+  std::map<u32, int> owners;
+  for (const auto& segments : deal(shape)) {
+    for (const Segment& segment : segments) {
+      if (segment.k_begin >= segment.k_end || segment.k_end > shape.k_blocks) return false;
+      for (u32 k = segment.k_begin; k < segment.k_end; ++k) ++seen[{segment.tile, k}];
+      owners[segment.tile] += segment.owns_tile();
+    }
+  }
+  if (seen.size() != static_cast<u64>(shape.tiles) * shape.k_blocks) return false;
+  for (const auto& [unit, count] : seen) {
+    if (count != 1 || unit.first >= shape.tiles) return false;
+  }
+  for (const auto& [tile, count] : owners) {
+    if (count != 1) return false;
+  }
+  return owners.size() == shape.tiles;
+}
+
+// What an owner asks for is what the others owe; nobody owes twice or waits before paying.
+bool partial_sums_meet(const WorkShape& shape) {
+  const auto dealt = deal(shape);
+  std::map<u32, std::set<u32>> owed;  // by tile
+  for (u32 worker = 0; worker < shape.workers; ++worker) {
+    int debts = 0;
+    bool waited = false;
+    for (const Segment& segment : dealt[worker]) {
+      if (segment.owns_tile()) {
+        waited = waited || !segment.is_whole();
+      } else {
+        owed[segment.tile].insert(worker);
+        if (++debts > 1 || waited) return false;
+      }
+    }
+  }
+  for (u32 worker = 0; worker < shape.workers; ++worker) {
+    for (const Segment& segment : dealt[worker]) {
+      if (!segment.owns_tile() || segment.is_whole()) continue;
+      std::set<u32> asked;
+      const u32 first = shape.worker_of(static_cast<u64>(segment.tile) * shape.k_blocks);
+      for (u32 other = first; other < worker; ++other) {
+        if (shape.first_unit(other) != shape.first_unit(other + 1)) asked.insert(other);
+      }
+      if (asked != owed[segment.tile]) return false;
+      owed.erase(segment.tile);
+    }
+  }
+  return owed.empty();
+}
+
+template <class Check>
+bool holds_for_random_shapes(Check check) {
+  std::mt19937 random(7);
+  const auto upto = [&](u32 most) { return 1 + static_cast<u32>(random() % most); };
+  for (int i = 0; i < 3000; ++i) {
+    WorkShape shape{upto(60), upto(40), upto(40), 0};
+    shape.streamed_tiles = static_cast<u32>(random() % (shape.tiles + 1));
+    if (!check(shape)) return false;
+  }
+  return true;
+}
+
+bool shares_are_even(const WorkShape& shape) {
+  const u64 units = static_cast<u64>(shape.streamed_tiles) * shape.k_blocks;
+  for (u32 worker = 0; worker < shape.workers; ++worker) {
+    const u64 share = shape.first_unit(worker + 1) - shape.first_unit(worker);
+    if (share != units / shape.workers && share != units / shape.workers + 1) return false;
+  }
+  return true;
+}
+
+bool every_place_has_one_tile() {
+  for (u32 left = 1; left < 24; ++left) {
+    for (u32 right = 1; right < 24; ++right) {
+      for (u32 band = 1; band <= left; ++band) {
+        std::set<std::pair<u32, u32>> places;
+        for (u32 tile = 0; tile < left * right; ++tile) {
+          const TilePlace place = place_of_tile(tile, left, right, band);
+          if (place.left >= left || place.right >= right) return false;
+          places.insert({place.left, place.right});
+        }
+        if (places.size() != static_cast<u64>(left) * right) return false;
+      }
+    }
+  }
+  return true;
+}
+
+// As the copy engine's manual draws it: unit u of row r lies where u xor a function of r says.
+template <int kSpan>
+bool swizzle_is_the_copy_engines() {
+  constexpr u32 kUnits = kSpan / 16;
+  constexpr u32 kRowsPerLine = 128 / kSpan;
+  for (u32 row = 0; row < 64; ++row) {
+    for (u32 unit = 0; unit < kUnits; ++unit) {
+      const u32 expected = row * kSpan + (unit ^ (row / kRowsPerLine % kUnits)) * 16;
+      if (swizzled<kSpan>(row * kSpan + unit * 16) != expected) return false;
+    }
+  }
+  return true;
+}
+
+// The eight rows of a stmatrix tile fall into all 32 banks once.
+template <int kSpan>
+bool columns_have_no_bank_conflict() {
+  for (u32 row = 0; row < 64; row += 8) {
+    for (u32 unit = 0; unit < kSpan / 16; ++unit) {
+      std::set<u32> groups;
+      for (u32 r = row; r < row + 8; ++r) {
+        groups.insert(swizzled<kSpan>(r * kSpan + unit * 16) % 128);
+      }
+      if (groups.size() != 8) return false;
+    }
+  }
+  return true;
+}
+
+bool ring_alternates_its_parity() {
+  Ring<5> ring;
+  for (u32 step = 0; step < 40; ++step, ring.advance()) {
+    if (ring.stage != step % 5 || ring.parity != step / 5 % 2) return false;
+  }
+  return true;
+}
+
+}  // namespace
+}  // namespace deepgemm
+
+int main() {
+  using namespace deepgemm;
+  report("a work list covers every K block of every tile once",
+         holds_for_random_shapes(covers_everything_once));
+  report("owners ask for the partial sums that are owed, after paying their own",
+         holds_for_random_shapes(partial_sums_meet));
+  report("streamed work is dealt evenly", holds_for_random_shapes(shares_are_even));
+  report("a work list counts units beyond 32 bits",
+         WorkShape{1u << 31, 1u << 10, 2, 1u << 31}.first_unit(1) == 1ull << 40);
+  report("every place of the grid has one tile", every_place_has_one_tile());
+  report("swizzles are those of the copy engine", swizzle_is_the_copy_engines<128>() &&
+                                                      swizzle_is_the_copy_engines<64>() &&
+                                                      swizzle_is_the_copy_engines<32>());
+  report("swizzled columns have no bank conflict", columns_have_no_bank_conflict<128>() &&
+                                                       columns_have_no_bank_conflict<64>() &&
+                                                       columns_have_no_bank_conflict<32>());
+  report("the ring changes parity once per turn", ring_alternates_its_parity());
+  return all_fine ? 0 : 1;
+}
