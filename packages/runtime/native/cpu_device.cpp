@@ -21,7 +21,7 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void CpuDevice::define(Napi::Env env, Napi::Object exports) {
-  exports.Set("CpuDevice", DefineClass(env, "CpuDevice", {}));
+  exports.Set("CpuDevice", DefineClass(env, "CpuDevice", {InstanceMethod<&CpuDevice::dispose>("dispose")}));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info));
 }
 
@@ -30,5 +30,7 @@ CpuDevice::CpuDevice(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   const std::string isa = info[1].As<Napi::String>();
   context_ = std::make_shared<CpuContext>(threads, cpu::parse_isa(isa).value());
 }
+
+void CpuDevice::dispose(const Napi::CallbackInfo&) { context_.reset(); }
 
 }  // namespace deepgemm

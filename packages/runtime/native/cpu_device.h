@@ -44,9 +44,13 @@ class CpuDevice : public Napi::ObjectWrap<CpuDevice> {
   // new CpuDevice(threads, isa): the caller has checked both.
   explicit CpuDevice(const Napi::CallbackInfo& info);
 
+  // Null after dispose.
   const std::shared_ptr<CpuContext>& context() const { return context_; }
 
  private:
+  // Lets go of the threads: now, or when the last job ends.
+  void dispose(const Napi::CallbackInfo& info);
+
   std::shared_ptr<CpuContext> context_;
 };
 

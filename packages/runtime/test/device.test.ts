@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { DeviceError, DisposedError, OptionError } from '@deepgemm/core'
 import { Device } from '@deepgemm/runtime'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -43,6 +44,15 @@ describe('Device', () => {
     await device.dispose()
     expect(() => device.zeros({ dtype: 'f32', shape: [1] })).toThrow(DisposedError)
     expect(() => device.createStream()).toThrow(/was disposed/)
+  })
+
+  it.runIf(process.platform === 'linux')('ends its threads when it is disposed', async () => {
+    const threads = (): number => readdirSync('/proc/self/task').length
+    const before = threads()
+    const device = await Device.open({ kind: 'cpu', threads: 9 })
+    expect(threads()).toBe(before + 8)
+    await device.dispose()
+    expect(threads()).toBe(before)
   })
 
   it('keeps tensors readable after it was disposed', async () => {

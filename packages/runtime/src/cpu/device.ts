@@ -1,10 +1,12 @@
 import {
+  DeepGemmError,
   type DeviceRef,
   DisposedError,
   DTYPES,
   type DType,
   dtypeBytes,
   elementCount,
+  NativeError,
   requireDType,
   requireShape,
   Tensor,
@@ -38,7 +40,7 @@ export class CpuDevice implements Device {
     this.name = settings.name
     this.architecture = settings.isa
     this.parallelism = settings.threads
-    this.native = new (loadAddon().CpuDevice)(settings.threads, settings.isa)
+    this.native = startThreads(settings)
   }
 
   get disposed(): boolean {
@@ -94,6 +96,7 @@ export class CpuDevice implements Device {
     } finally {
       this.#disposed = true
       for (const stream of this.#streams) stream.dispose()
+      this.native.dispose()
     }
   }
 
@@ -115,6 +118,20 @@ export class CpuDevice implements Device {
     if (!this.#disposed) return
     throw new DisposedError(`Device ${this.id} was disposed`, {
       remedy: 'Open a device with Device.open() and keep it open while it is used.',
+    })
+  }
+}
+
+/** @throws {NativeError} when the system grants no more threads */
+function startThreads({ threads, isa }: CpuSettings): NativeCpuDevice {
+  try {
+    return new (loadAddon().CpuDevice)(threads, isa)
+  } catch (cause) {
+    if (cause instanceof DeepGemmError) throw cause
+    throw new NativeError('The CPU device could not start its threads', {
+      given: `${threads} threads (${(cause as Error).message})`,
+      remedy: 'Ask for fewer with the option threads or the variable DEEPGEMM_THREADS.',
+      cause,
     })
   }
 }

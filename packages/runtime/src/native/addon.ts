@@ -58,8 +58,11 @@ export interface NativeStream {
   close(): void
 }
 
-/** Opaque: holds the thread pool. */
-export type NativeCpuDevice = object
+/** Holds the thread pool. */
+export interface NativeCpuDevice {
+  /** Frees the threads once enqueued work is done; nothing may be enqueued after. */
+  dispose(): void
+}
 
 export type CpuInfo = {
   /** Instruction sets this build and machine can run, slowest first. */
