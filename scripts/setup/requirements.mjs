@@ -43,7 +43,7 @@ export async function requireCompiler(candidates = defaultCompilers()) {
   }
   throw new PlainError(
     `No C++20 compiler was found. Tried:\n${tried.join('\n')}\n` +
-      'Install g++ 11 or clang++ 14 or newer (Debian: apt install g++), or set CXX to one.',
+      'Install g++ 12 or clang++ 15 or newer (Debian: apt install g++), or set CXX to one.',
   )
 }
 

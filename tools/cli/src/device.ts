@@ -14,7 +14,7 @@ export async function openDevice(options: RawOptions): Promise<Device> {
 
 /** `CPU, avx512_bf16, 2 threads (AMD EPYC)` */
 export function describeDevice(device: Device): string {
-  const unit = device.kind === 'cpu' ? 'threads' : 'SMs'
-  const kind = device.kind.toUpperCase()
-  return `${kind}, ${device.architecture}, ${device.parallelism} ${unit} (${device.name})`
+  const unit = device.kind === 'cpu' ? 'thread' : 'SM'
+  const parallelism = `${device.parallelism} ${unit}${device.parallelism === 1 ? '' : 's'}`
+  return `${device.kind.toUpperCase()}, ${device.architecture}, ${parallelism} (${device.name})`
 }
