@@ -3,6 +3,7 @@
 #include "addon_data.h"
 #include "buffer.h"
 #include "cpu_device.h"
+#include "cuda/js_cuda.h"
 #include "event.h"
 #include "ops.h"
 #include "stream.h"
@@ -20,6 +21,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   define_gemm_ops(env, exports);
   define_cast_ops(env, exports);
   define_moe_ops(env, exports);
+  cuda::define_cuda(env, exports);
   return exports;
 }
 

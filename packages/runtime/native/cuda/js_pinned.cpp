@@ -1,0 +1,109 @@
+#include <utility>
+
+#include "error.h"
+#include "js_device.h"
+#include "js_memory.h"
+#include "js_stream.h"
+
+namespace deepgemm::cuda {
+
+void Pinned::define(Napi::Env env, Napi::Object exports) {
+  exports.Set("Pinned", DefineClass(env, "CudaPinned",
+                                    {InstanceMethod<&Pinned::view>("view"),
+                                     InstanceMethod<&Pinned::dispose>("dispose")}));
+}
+
+Pinned::Pinned(const Napi::CallbackInfo& info)
+    : ObjectWrap(info), janitor_(Device::of(info[0]).janitor()) {
+  const auto& context = Device::of(info[0]).context();
+  const auto bytes = static_cast<size_t>(info[1].As<Napi::Number>().Int64Value());
+  memory_ =
+      guarded(info.Env(), context->driver(), [&] { return HostMemory::create(context, bytes); });
+}
+
+// The memory itself; dispose detaches it.
+Napi::Value Pinned::view(const Napi::CallbackInfo& info) {
+  if (!view_.IsEmpty()) {
+    Napi::ArrayBuffer known = view_.Value();
+    if (!known.IsEmpty()) return known;
+  }
+  auto* holder = new std::shared_ptr<HostMemory>(memory_);
+  Napi::ArrayBuffer view = Napi::ArrayBuffer::New(
+      info.Env(), memory_->data(), memory_->bytes(),
+      [](Napi::BasicEnv, void*, std::shared_ptr<HostMemory>* held) { delete held; }, holder);
+  view_ = Napi::Weak(view);
+  return view;
+}
+
+void Pinned::dispose(const Napi::CallbackInfo&) {
+  if (!view_.IsEmpty()) {
+    Napi::ArrayBuffer view = view_.Value();
+    if (!view.IsEmpty()) view.Detach();
+    view_.Reset();
+  }
+  retire(*janitor_, std::exchange(memory_, {}));
+}
+
+namespace {
+
+// All copies: (stream, to, toOffset, from, fromOffset, bytes).
+struct CopyCall {
+  explicit CopyCall(const Napi::CallbackInfo& info)
+      : stream(Stream::of(info[0]).handle()),
+        to_offset(static_cast<size_t>(info[2].As<Napi::Number>().Int64Value())),
+        from_offset(static_cast<size_t>(info[4].As<Napi::Number>().Int64Value())),
+        bytes(static_cast<size_t>(info[5].As<Napi::Number>().Int64Value())) {}
+
+  std::shared_ptr<StreamHandle> stream;
+  size_t to_offset;
+  size_t from_offset;
+  size_t bytes;
+};
+
+template <typename To, typename From, typename Work>
+void copy_with(const Napi::CallbackInfo& info, To& to, From& from, Work work) {
+  const CopyCall call(info);
+  guarded(info.Env(), call.stream->driver(), [&] {
+    call.stream->context()->enter();
+    to.get()->use(call.stream);
+    from.get()->use(call.stream);
+    work(call.stream->driver(), call);
+  });
+}
+
+void copy_in(const Napi::CallbackInfo& info) {
+  Memory& to = Memory::of(info[1]);
+  Pinned& from = Pinned::of(info[3]);
+  copy_with(info, to, from, [&](const Driver& driver, const CopyCall& call) {
+    driver.upload(to.get()->address() + call.to_offset, from.get()->data() + call.from_offset,
+                  call.bytes, call.stream->get());
+  });
+}
+
+void copy_out(const Napi::CallbackInfo& info) {
+  Pinned& to = Pinned::of(info[1]);
+  Memory& from = Memory::of(info[3]);
+  copy_with(info, to, from, [&](const Driver& driver, const CopyCall& call) {
+    driver.download(to.get()->data() + call.to_offset, from.get()->address() + call.from_offset,
+                    call.bytes, call.stream->get());
+  });
+}
+
+void copy(const Napi::CallbackInfo& info) {
+  Memory& to = Memory::of(info[1]);
+  Memory& from = Memory::of(info[3]);
+  copy_with(info, to, from, [&](const Driver& driver, const CopyCall& call) {
+    driver.copy(to.get()->address() + call.to_offset, from.get()->address() + call.from_offset,
+                call.bytes, call.stream->get());
+  });
+}
+
+}  // namespace
+
+void define_copies(Napi::Env env, Napi::Object exports) {
+  exports.Set("copyIn", Napi::Function::New(env, copy_in));
+  exports.Set("copyOut", Napi::Function::New(env, copy_out));
+  exports.Set("copy", Napi::Function::New(env, copy));
+}
+
+}  // namespace deepgemm::cuda

@@ -1,0 +1,107 @@
+import { requireInteger, requireKnownOptions } from '@deepgemm/core'
+import type { NativeCudaFunction } from '../native/cuda.js'
+import { loadAddon } from '../native/load.js'
+import type { ArgumentList } from './argument-list.js'
+import type { KernelNote, LaunchConfig } from './errors.js'
+import type { CudaModule } from './module.js'
+import type { CudaStream } from './stream.js'
+
+/** Extents along x, y and z; those left out are 1. */
+export type Extents = readonly [x: number, y?: number, z?: number]
+
+/** How a kernel is spread over the GPU. */
+export type Geometry = {
+  /** Blocks. */
+  readonly grid: Extents
+  /** Threads of a block. */
+  readonly block: Extents
+  /** Blocks of a cluster; default 1. */
+  readonly cluster?: Extents
+  /** May start while the work before it ends; the kernel itself waits for what it needs. */
+  readonly programmatic?: boolean
+}
+
+/** What the compiler made of a kernel. */
+export type KernelAttributes = ReturnType<NativeCudaFunction['attributes']>
+
+type Making = {
+  readonly name: string
+  readonly sharedBytes: number
+  readonly config: LaunchConfig
+}
+
+const MAX_GRID = [2 ** 31 - 1, 65_535, 65_535] as const
+const MAX_BLOCK = [1024, 1024, 64] as const
+const MAX_CLUSTER = 16
+
+/** Header of a launch and the longest argument list. */
+const scratch = new Float64Array(2048)
+
+/** A kernel of a loaded module. */
+export class CudaKernel {
+  readonly module: CudaModule
+  readonly name: string
+  readonly sharedBytes: number
+  readonly config: LaunchConfig
+  readonly native: NativeCudaFunction
+
+  /** Made by `module.kernel()`. @throws {CudaError} */
+  constructor(module: CudaModule, { name, sharedBytes, config }: Making) {
+    this.module = module
+    this.name = name
+    this.sharedBytes = sharedBytes
+    this.config = config
+    const { Function: NativeFunction } = loadAddon().cuda
+    const subject = `Kernel ${name} of module ${module.label} could not be had`
+    this.native = module.device.health.call(subject, () => {
+      return new NativeFunction(module.native, name, sharedBytes)
+    })
+  }
+
+  /** @throws {CudaError | DisposedError} */
+  attributes(): KernelAttributes {
+    this.module.requireLive()
+    const subject = `Kernel ${this.name} could not be asked`
+    return this.module.device.health.call(subject, () => this.native.attributes())
+  }
+
+  /**
+   * Enqueues the kernel and returns.
+   *
+   * @throws {OptionError | DeviceError | DisposedError | CudaLaunchError | DeviceLostError}
+   */
+  launch(args: ArgumentList, geometry: Geometry, stream?: CudaStream): void {
+    requireKnownOptions('launch', geometry, ['grid', 'block', 'cluster', 'programmatic'])
+    this.module.requireLive()
+    const { device } = this.module
+    const target = stream ?? device.defaultStream
+    target.requireLive()
+    device.requireOwn(`Stream ${target.label}`, target.device)
+    const memories = args.memoriesOn(device)
+    const note: KernelNote = { kernel: this.name, config: this.config, stream: target.label }
+    scratch.set(this.#header(geometry))
+    scratch.set(args.numbers, HEADER)
+    device.health.call(
+      'Could not launch',
+      () => loadAddon().cuda.launch(target.native, this.native, scratch, memories),
+      note,
+    )
+    target.launched([note])
+  }
+
+  #header({ grid, block, cluster = [1], programmatic = false }: Geometry): number[] {
+    const blocks = extents('The grid', grid, MAX_GRID)
+    const threads = extents('The block', block, MAX_BLOCK)
+    const members = extents('The cluster', cluster, [MAX_CLUSTER, MAX_CLUSTER, MAX_CLUSTER])
+    return [...blocks, ...threads, ...members, this.sharedBytes, programmatic ? 1 : 0]
+  }
+}
+
+/** Numbers in front of the arguments: grid, block, cluster, shared memory, programmatic. */
+const HEADER = 11
+
+function extents(subject: string, given: Extents, most: readonly number[]): number[] {
+  return most.map((limit, i) =>
+    requireInteger(`${subject}, dimension ${i},`, given[i] ?? 1, 1, limit),
+  )
+}

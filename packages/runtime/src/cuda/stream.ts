@@ -1,0 +1,119 @@
+import { DisposedError, LayoutError } from '@deepgemm/core'
+import type { NativeCudaStream } from '../native/cuda.js'
+import { loadAddon } from '../native/load.js'
+import type { DeviceEvent, Stream } from '../stream.js'
+import type { CudaDevice } from './device.js'
+import type { KernelNote } from './errors.js'
+import { CudaEvent, foreignEvent } from './event.js'
+import { LaunchLog } from './launch-log.js'
+import { Waiters } from './waiters.js'
+
+/** An in-order queue of the GPU. */
+export class CudaStream implements Stream {
+  readonly device: CudaDevice
+  readonly label: string
+  readonly native: NativeCudaStream
+  readonly #log = new LaunchLog()
+  readonly #waiters = new Waiters()
+  /** Kernels captured so far; undefined unless the stream captures. */
+  #captured: KernelNote[] | undefined
+  #events = 0
+  #disposed = false
+
+  /** Made by `device.createStream()`. @throws {CudaError} */
+  constructor(device: CudaDevice, label: string) {
+    this.device = device
+    this.label = label
+    const { Stream: NativeStream } = loadAddon().cuda
+    const subject = `Stream ${label} could not be made`
+    this.native = device.health.call(subject, () => new NativeStream(device.native))
+    device.health.watch(this.#log)
+  }
+
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
+  /** @throws {DisposedError | CudaError | DeviceLostError} */
+  async synchronize(): Promise<void> {
+    this.#requireWaitable('synchronize')
+    const subject = `Waiting for stream ${this.label} failed`
+    const position = this.#log.position
+    if (!this.device.health.call(subject, () => this.native.isIdle())) {
+      using mark = this.#mark(false)
+      await mark.synchronize()
+    }
+    this.#log.finished(position)
+  }
+
+  /**
+   * Marks the work enqueued so far. With `timing`, the time between two events can be asked for.
+   * Events that nobody waits for should be disposed: garbage collection comes late to them.
+   */
+  record(options: { readonly timing?: boolean } = {}): CudaEvent {
+    this.#requireWaitable('record an event')
+    return this.#mark(options.timing === true)
+  }
+
+  wait(event: DeviceEvent): void {
+    this.#requireWaitable('wait for an event')
+    if (!(event instanceof CudaEvent) || event.stream.device !== this.device) {
+      throw foreignEvent(this)
+    }
+    event.holdBack(this)
+  }
+
+  /** Enqueued work still finishes; nothing more can be enqueued. Idempotent. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#waiters.close()
+    this.device.health.unwatch(this.#log)
+    this.native.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** Notes launches, so that an error can name them. */
+  launched(kernels: readonly KernelNote[]): void {
+    if (this.#captured === undefined) this.#log.add(kernels)
+    else this.#captured.push(...kernels)
+  }
+
+  /** From now on work is captured. For `device.capture()`. */
+  beginCapture(): void {
+    const subject = `The capture of ${this.label} could not begin`
+    this.device.health.call(subject, () => this.native.beginCapture())
+    this.#captured = []
+  }
+
+  /** The kernels that were captured; the stream captures no more. */
+  endCapture(): readonly KernelNote[] {
+    const kernels = this.#captured ?? []
+    this.#captured = undefined
+    return kernels
+  }
+
+  /** @throws {DisposedError} */
+  requireLive(): void {
+    if (!this.#disposed) return
+    throw new DisposedError(`Stream ${this.label} was disposed`, {
+      remedy: 'Use a live stream, such as device.defaultStream.',
+    })
+  }
+
+  #requireWaitable(verb: string): void {
+    this.requireLive()
+    if (this.#captured === undefined) return
+    throw new LayoutError(`Stream ${this.label} cannot ${verb} while it captures`, {
+      allowed: 'launches and copies on this stream',
+      remedy: 'Wait for the stream that the graph is launched on.',
+    })
+  }
+
+  #mark(timing: boolean): CudaEvent {
+    return new CudaEvent(this, { timing, position: this.#events++, waiters: this.#waiters })
+  }
+}
