@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <vector>
@@ -17,16 +18,16 @@ std::vector<Registered>& cases() {
   return all;
 }
 
-int64_t checks = 0;
-int64_t failures = 0;
+// Cases may check from several threads.
+std::atomic<int64_t> checks{0};
+std::atomic<int64_t> failures{0};
 
 }  // namespace
 
 void check(bool holds, const std::string& what) {
   ++checks;
   if (holds) return;
-  ++failures;
-  if (failures <= 40) std::printf("  not so: %s\n", what.c_str());
+  if (++failures <= 40) std::printf("  not so: %s\n", what.c_str());
 }
 
 Case::Case(const char* name, void (*run)()) { cases().push_back({name, run}); }
@@ -47,7 +48,7 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     ++(good ? passed : failed);
   }
-  std::printf("%lld checks\n%lld passed, %lld failed\n", static_cast<long long>(checks),
+  std::printf("%lld checks\n%lld passed, %lld failed\n", static_cast<long long>(checks.load()),
               static_cast<long long>(passed), static_cast<long long>(failed));
   return failed == 0 && passed > 0 ? 0 : 1;
 }
