@@ -21,7 +21,8 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void CpuDevice::define(Napi::Env env, Napi::Object exports) {
-  exports.Set("CpuDevice", DefineClass(env, "CpuDevice", {InstanceMethod<&CpuDevice::dispose>("dispose")}));
+  exports.Set("CpuDevice",
+              DefineClass(env, "CpuDevice", {InstanceMethod<&CpuDevice::dispose>("dispose")}));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info));
 }
 
