@@ -24,6 +24,7 @@ const ALLOWED = {
   deepgemm: LIBRARY,
   'tiny-moe': ['deepgemm'],
   cli: [...LIBRARY, 'deepgemm', 'tiny-moe'],
+  bench: [...LIBRARY, 'deepgemm'],
   testing: ['core'],
 }
 

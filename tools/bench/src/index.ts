@@ -1,0 +1,5 @@
+export { benchmark } from './benchmark.js'
+export { type BenchOptions, parseOptions } from './options.js'
+export { reportTables } from './output/tables.js'
+export type { Report } from './report.js'
+export { type RunHost, run } from './run.js'

@@ -1,0 +1,105 @@
+// Pure: the command line.
+
+import { parseArgs } from 'node:util'
+import { OptionError } from 'deepgemm'
+
+export const SECTIONS = ['gemm', 'casts', 'overhead', 'grouped', 'event-loop'] as const
+type Section = (typeof SECTIONS)[number]
+
+export type BenchOptions = {
+  readonly target: 'cpu'
+  /** Where the JSON goes; undefined: nowhere. */
+  readonly out: string | undefined
+  readonly quick: boolean
+  readonly pairs: number
+  readonly threads: readonly number[]
+  readonly sections: readonly Section[]
+}
+
+export const USAGE: string = `usage: node tools/bench/dist/main.js cpu [options]
+
+  --out <file>        write the results as JSON
+  --quick             tiny sizes and 3 pairs: does everything work? The figures say nothing
+  --pairs <count>     pairs of samples per comparison (default 9)
+  --threads <list>    thread counts, as 1,2 (default)
+  --sections <list>   of ${SECTIONS.join(',')} (default all)
+  --debug             show the stack of an error
+`
+
+const MOST_PAIRS = 1000
+const MOST_THREADS = 1024
+
+/** @throws {OptionError} for anything that is not understood. */
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const { values, positionals } = parsed(args)
+  if (positionals.length !== 1 || positionals[0] !== 'cpu') {
+    throw new OptionError('What is to be measured is not clear', {
+      given: positionals.join(' ') || 'nothing',
+      allowed: 'cpu',
+      remedy: '--help explains the options.',
+    })
+  }
+  if (values.out === '') throw new OptionError('The option --out is empty', { allowed: 'a file' })
+  const quick = values.quick === true
+  return {
+    target: 'cpu',
+    out: values.out,
+    quick,
+    pairs: wholeNumber('--pairs', values.pairs ?? (quick ? '3' : '9'), MOST_PAIRS),
+    threads: list(values.threads ?? '1,2').map((text) =>
+      wholeNumber('--threads', text, MOST_THREADS),
+    ),
+    sections: list(values.sections ?? SECTIONS.join(',')).map(section),
+  }
+}
+
+function parsed(args: readonly string[]): ReturnType<typeof parse> {
+  try {
+    return parse(args)
+  } catch (cause) {
+    const given = (cause as Error).message.split(/\. |\n/)[0] as string
+    throw new OptionError('The command line is not understood', {
+      given,
+      remedy: '--help explains the options.',
+      cause,
+    })
+  }
+}
+
+function parse(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      out: { type: 'string' },
+      quick: { type: 'boolean' },
+      pairs: { type: 'string' },
+      threads: { type: 'string' },
+      sections: { type: 'string' },
+      debug: { type: 'boolean' },
+    },
+  })
+}
+
+/** The different values of a comma-separated list, in its order. */
+function list(text: string): string[] {
+  return [...new Set(text.split(','))]
+}
+
+function wholeNumber(name: string, text: string, most: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
+  throw new OptionError(`The option ${name} has a wrong value`, {
+    given: text === '' ? 'nothing' : text,
+    allowed: `a whole number from 1 to ${most}`,
+  })
+}
+
+function section(text: string): Section {
+  const found = SECTIONS.find((name) => name === text)
+  if (found !== undefined) return found
+  throw new OptionError('The option --sections has a wrong value', {
+    given: text === '' ? 'nothing' : text,
+    allowed: SECTIONS.join(', '),
+  })
+}
