@@ -33,10 +33,10 @@ type Step = { readonly title: string; run(session: Session, rows: Rows): Promise
 export async function benchmark(options: BenchOptions, host: BenchHost): Promise<Report> {
   const { signal, say, command } = host
   const { pairs, quick } = options
-  const session = await Session.open({ rounds: pairs, signal })
+  const session = await Session.open({ rounds: pairs, signal }, options.peers)
   try {
     const peers = Object.fromEntries(session.libraries.map(({ name, version }) => [name, version]))
-    say(`peers: ${Object.entries(peers).flat().join(' ') || 'none installed'}`)
+    say(`peers: ${Object.entries(peers).flat().join(' ') || 'none'}`)
     const meta = await startMeta({ command, pairs, quick, peers })
     const rows: Rows = { rows: [], casts: [], overhead: [], grouped: [], event_loop: [] }
     const steps = stepsOf(options, workload(quick))

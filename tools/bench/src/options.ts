@@ -14,6 +14,8 @@ export type BenchOptions = {
   readonly pairs: number
   readonly threads: readonly number[]
   readonly sections: readonly Section[]
+  /** Whether other libraries that are installed take part. */
+  readonly peers: boolean
 }
 
 export const USAGE: string = `usage: node tools/bench/dist/main.js cpu [options]
@@ -23,6 +25,7 @@ export const USAGE: string = `usage: node tools/bench/dist/main.js cpu [options]
   --pairs <count>     pairs of samples per comparison (default 9)
   --threads <list>    thread counts, as 1,2 (default)
   --sections <list>   of ${SECTIONS.join(',')} (default all)
+  --no-peers          leave other libraries out
   --debug             show the stack of an error
 `
 
@@ -50,6 +53,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       wholeNumber('--threads', text, MOST_THREADS),
     ),
     sections: list(values.sections ?? SECTIONS.join(',')).map(section),
+    peers: values['no-peers'] !== true,
   }
 }
 
@@ -76,6 +80,7 @@ function parse(args: readonly string[]) {
       pairs: { type: 'string' },
       threads: { type: 'string' },
       sections: { type: 'string' },
+      'no-peers': { type: 'boolean' },
       debug: { type: 'boolean' },
     },
   })

@@ -25,9 +25,9 @@ export class Session {
     this.#machineProgram = machineProgram
   }
 
-  /** Looks for peers and compiles what is missing. @throws {NativeError} */
-  static async open(options: RoundOptions): Promise<Session> {
-    const found = [findOnnxRuntime(), await findOneDnn()]
+  /** Looks for peers, if they take part, and compiles what is missing. @throws {NativeError} */
+  static async open(options: RoundOptions, peers: boolean): Promise<Session> {
+    const found = peers ? [findOnnxRuntime(), await findOneDnn()] : []
     const libraries = found.filter((library) => library !== undefined)
     return new Session(options, libraries, await compileMachine())
   }

@@ -20,6 +20,7 @@ describe('the command line', () => {
       pairs: 9,
       threads: [1, 2],
       sections: SECTIONS,
+      peers: true,
     })
     expect(parseOptions(['cpu', '--quick']).pairs).toBe(3)
   })
@@ -53,7 +54,7 @@ describe('the command line', () => {
   it('explains itself', async () => {
     const { code, out } = await ran(['--help'])
     expect(code).toBe(0)
-    for (const option of ['--out', '--quick', '--pairs', '--threads', '--sections']) {
+    for (const option of ['--out', '--quick', '--pairs', '--threads', '--sections', '--no-peers']) {
       expect(out).toContain(option)
     }
   })

@@ -1,6 +1,7 @@
 // Compiles a program of this package when it is older than what it is made from.
 
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -36,7 +37,7 @@ export async function compile(program: Program): Promise<string> {
   const output = join(folder, program.name)
   if (!isStale(output, [...program.inputs, ...(program.headers ?? [])])) return output
   mkdirSync(folder, { recursive: true })
-  const unfinished = `${output}.${process.pid}`
+  const unfinished = `${output}.${randomUUID()}`
   const compiler = process.env['CXX'] || 'g++'
   try {
     await promisify(execFile)(compiler, compilerArgs(program, unfinished), {
