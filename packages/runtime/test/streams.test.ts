@@ -91,6 +91,19 @@ describe('a stream', () => {
     expect(ticks).toBeGreaterThan(0)
   })
 
+  it('fails no read of what was written before the work that failed', async () => {
+    const spec = { shape: [1, 128], recipe: '1x128', orientation: 'k-major' } as const
+    using quantized = allocateQuantized(device, spec) // scales of zero are no powers of two
+    using source = ones()
+    using half = empty('bf16')
+    const target = allocateScales(device, { ...spec, scaleDType: 'ue8m0' })
+    convert(source, half)
+    cpuRelayoutScales(cpuQueue(device), quantized.scales, target, spec.shape)
+    expect((await half.toFloat32Array())[0]).toBe(1)
+    await expect(device.defaultStream.synchronize()).rejects.toThrow(RecipeError)
+    target.dispose()
+  })
+
   it('rejects once with what failed in its work, then goes on', async () => {
     const spec = { shape: [1, 128], recipe: '1x128', orientation: 'k-major' } as const
     const quantized = allocateQuantized(device, spec)

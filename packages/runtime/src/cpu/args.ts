@@ -44,7 +44,8 @@ export class OpArgs {
     stream.requireLive()
     params.set(this.#params)
     loadAddon()[name](device.native, stream.native, params, this.#native)
-    for (const buffer of this.#buffers) buffer.usedBy(stream)
+    const last = stream.native.record()
+    for (const buffer of this.#buffers) buffer.usedBy(stream, last)
   }
 
   #indexOf(buffer: CpuBuffer): number {

@@ -7,7 +7,7 @@ import {
 } from '@deepgemm/core'
 import { unwatch, watchForLeak } from '../leak-warning.js'
 import type { Ledger } from '../ledger.js'
-import type { NativeBuffer } from '../native/addon.js'
+import type { NativeBuffer, NativeEvent } from '../native/addon.js'
 import { loadAddon } from '../native/load.js'
 import type { CpuStream } from './stream.js'
 
@@ -24,8 +24,8 @@ export class CpuBuffer implements Storage {
   readonly native: NativeBuffer
   readonly #ledger: Ledger
   readonly #entry: number
-  /** Streams with enqueued work on this buffer, and how often it was enqueued. */
-  readonly #users = new Map<CpuStream, number>()
+  /** Streams with enqueued work on this buffer, and the point after the last of it. */
+  readonly #users = new Map<CpuStream, NativeEvent>()
   /** The caller's memory, when it is borrowed. */
   #lent: ArrayBufferView | undefined
   #disposed = false
@@ -86,9 +86,9 @@ export class CpuBuffer implements Storage {
     this.bytes().set(bytes, byteOffset)
   }
 
-  /** Notes that `stream` has work on this buffer. */
-  usedBy(stream: CpuStream): void {
-    this.#users.set(stream, (this.#users.get(stream) ?? 0) + 1)
+  /** Notes that `stream` has work on this buffer, up to `last`. */
+  usedBy(stream: CpuStream, last: NativeEvent): void {
+    this.#users.set(stream, last)
   }
 
   dispose(): void {
@@ -101,12 +101,15 @@ export class CpuBuffer implements Storage {
     this.native.dispose()
   }
 
-  /** Waits for the streams that had work on this buffer when it was called. */
+  /**
+   * Waits for the work that was enqueued on this buffer when it was called, and for no later work:
+   * what fails in that is no concern of a read.
+   */
   async #settle(): Promise<void> {
-    for (const [stream, uses] of [...this.#users]) {
-      await stream.drain()
+    for (const [stream, last] of [...this.#users]) {
+      await stream.drain(last)
       // Forgotten only now, and only without newer work: a read beside this one must wait as well.
-      if (this.#users.get(stream) === uses) this.#users.delete(stream)
+      if (this.#users.get(stream) === last) this.#users.delete(stream)
     }
   }
 

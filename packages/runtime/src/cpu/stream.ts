@@ -32,9 +32,9 @@ export class CpuStream implements Stream {
     await this.drain()
   }
 
-  /** As `synchronize`, also after `dispose`: enqueued work still finishes then. */
-  async drain(): Promise<void> {
-    await settled(this.native.synchronize())
+  /** As `synchronize`, up to `last` if given; also after `dispose`: enqueued work still finishes. */
+  async drain(last?: NativeEvent): Promise<void> {
+    await settled(this.native.synchronize(last))
   }
 
   record(): DeviceEvent {
