@@ -16,6 +16,9 @@ function binding(part: Partial<NvrtcBinding> = {}): NvrtcBinding {
 /** The environment with PATH reduced to places without nvcc. */
 const bare = { PATH: '/usr/sbin' }
 
+/** NVRTC named where there is none, also on machines that have it. */
+const noNvrtc = { DEEPGEMM_NVRTC_LIBRARY: '/nowhere/libnvrtc.so' }
+
 describe('finding a compiler', () => {
   it('takes NVRTC first', async () => {
     const env = { DEEPGEMM_NVCC: fakeNvcc(temporaryFolder()) }
@@ -34,8 +37,8 @@ describe('finding a compiler', () => {
   it('takes only the one that DEEPGEMM_COMPILER names', async () => {
     const env = { DEEPGEMM_NVCC: fakeNvcc(temporaryFolder()), DEEPGEMM_COMPILER: 'nvcc' }
     expect((await findCompiler({ env, nvrtc: async () => binding() })).name).toBe('nvcc')
-    const other = { ...env, DEEPGEMM_COMPILER: 'nvrtc' }
-    await expect(findCompiler({ env: other })).rejects.toThrow(/NVRTC: no loader was given/)
+    const other = { ...noNvrtc, ...env, DEEPGEMM_COMPILER: 'nvrtc' }
+    await expect(findCompiler({ env: other })).rejects.toThrow(/NVRTC: libnvrtc could not be/)
     const wrong = { ...env, DEEPGEMM_COMPILER: 'gcc' }
     await expect(findCompiler({ env: wrong })).rejects.toThrow(/given "gcc"; allowed nvrtc or nvcc/)
   })
@@ -51,12 +54,34 @@ describe('finding a compiler', () => {
   })
 
   it('does not take an nvcc that cannot say its version', async () => {
-    const env = { DEEPGEMM_NVCC: fakeNvcc(temporaryFolder(), 'true', 'exit 1') }
+    const env = { ...noNvrtc, DEEPGEMM_NVCC: fakeNvcc(temporaryFolder(), 'true', 'exit 1') }
     await expect(findCompiler({ env })).rejects.toThrow(/did not say its version/)
   })
 
   it('refuses an option it does not know', async () => {
     await expect(findCompiler({ nvcc: '/x' } as object)).rejects.toThrow(/"nvcc"/)
+  })
+})
+
+describe('NVRTC of the runtime', () => {
+  it('is looked for where DEEPGEMM_NVRTC_LIBRARY says, and the finding is told', async () => {
+    const env = { ...bare, ...noNvrtc, DEEPGEMM_COMPILER: 'nvrtc' }
+    const failure = findCompiler({ env })
+    await expect(failure).rejects.toMatchObject({ code: 'ERR_NO_COMPILER' })
+    await expect(failure).rejects.toThrow(/tried \/nowhere\/libnvrtc.so \(.*No such file/)
+  })
+
+  it('compiles where the machine has it', async ({ skip }) => {
+    const compiler = await findCompiler({
+      env: { ...process.env, DEEPGEMM_COMPILER: 'nvrtc' },
+    }).catch((error: Error) => skip(`no NVRTC here: ${error.message}`))
+    const source = 'extern "C" __global__ void k(float* x) { x[threadIdx.x] *= 2.f; }'
+    const request = { source, target: 'sm_90a', flags: ['--use_fast_math'], entryName: 'k' }
+    const { cubin, log } = await compiler.compile(request)
+    expect(log).toBe('')
+    expect(Buffer.from(cubin).includes('k')).toBe(true)
+    const broken = compiler.compile({ ...request, source: 'void f( {' })
+    await expect(broken).rejects.toThrow(/NVRTC could not compile kernel k for sm_90a/)
   })
 })
 

@@ -2,6 +2,7 @@ import { CompileError, OptionError } from '@deepgemm/core'
 import { describeError } from '../errno.js'
 import { refuseUnknownOptions } from '../options.js'
 import type { Compiler } from './compiler.js'
+import { loadNvrtc } from './load-nvrtc.js'
 import { type LookedAt, locateNvcc } from './locate-nvcc.js'
 import { NvccCompiler } from './nvcc.js'
 import { type NvrtcBinding, NvrtcCompiler } from './nvrtc.js'
@@ -9,7 +10,7 @@ import { type NvrtcBinding, NvrtcCompiler } from './nvrtc.js'
 export type FindCompilerOptions = {
   /** Default `process.env`. */
   readonly env?: NodeJS.ProcessEnv
-  /** Loads NVRTC, or rejects with the reason. Without it only nvcc is looked for. */
+  /** Loads NVRTC, or rejects with the reason. Default: `loadNvrtc`. */
   readonly nvrtc?: () => Promise<NvrtcBinding>
 }
 
@@ -24,7 +25,10 @@ export async function findCompiler(options: FindCompilerOptions = {}): Promise<C
   const env = options.env ?? process.env
   const lookedAt: LookedAt[] = []
   for (const name of allowedCompilers(env)) {
-    const attempt = name === 'nvrtc' ? await tryNvrtc(options.nvrtc) : await tryNvcc(env)
+    const attempt =
+      name === 'nvrtc'
+        ? await tryNvrtc(options.nvrtc ?? (() => loadNvrtc(env)))
+        : await tryNvcc(env)
     if (attempt.compiler !== undefined) return attempt.compiler
     lookedAt.push(...attempt.lookedAt)
   }
@@ -42,8 +46,7 @@ function allowedCompilers(env: NodeJS.ProcessEnv): readonly ('nvrtc' | 'nvcc')[]
   })
 }
 
-async function tryNvrtc(load: (() => Promise<NvrtcBinding>) | undefined): Promise<Attempt> {
-  if (load === undefined) return { lookedAt: [{ place: 'NVRTC', finding: 'no loader was given' }] }
+async function tryNvrtc(load: () => Promise<NvrtcBinding>): Promise<Attempt> {
   try {
     return { compiler: new NvrtcCompiler(await load()), lookedAt: [] }
   } catch (error) {

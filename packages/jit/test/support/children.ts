@@ -33,6 +33,7 @@ async function bundle(name: string): Promise<string> {
         '@deepgemm/core': join(packages, 'core/src/index.ts'),
         '@deepgemm/jit': join(packages, 'jit/src/index.ts'),
         '@deepgemm/kernels': join(packages, '../kernels/src/index.ts'),
+        '@deepgemm/runtime/cuda': join(packages, 'runtime/src/cuda/index.ts'),
       },
     },
   })
