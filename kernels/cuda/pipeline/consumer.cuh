@@ -45,7 +45,7 @@ class Consumer {
         continue;
       }
       if (!segment.is_whole()) {
-        const u64 begin = static_cast<u64>(segment.tile) * segment.k_blocks;
+        const u32 begin = segment.tile * segment.k_blocks;
         partials.add(shape, shape.worker_of(begin), place_.worker, sums);
       }
       out.store(corner, sums);

@@ -20,17 +20,22 @@ struct WorkShape {
   u32 tiles;
   u32 k_blocks;  // of 128, per tile
   u32 workers;
-  u32 streamed_tiles;  // at most tiles
+  u32 streamed_tiles;  // at most tiles; times k_blocks it stays below 2^32
+
+  DEEPGEMM_ANYWHERE u32 units() const { return streamed_tiles * k_blocks; }
 
   // First unit (K block of a streamed tile) of a worker's range; the range ends at the next one's.
-  DEEPGEMM_ANYWHERE u64 first_unit(u32 worker) const {
-    return static_cast<u64>(worker) * streamed_tiles * k_blocks / workers;
+  // The first units() % workers ranges are one longer than the others.
+  DEEPGEMM_ANYWHERE u32 first_unit(u32 worker) const {
+    return worker * (units() / workers) + least(worker, units() % workers);
   }
 
   // The worker in whose range a unit lies.
-  DEEPGEMM_ANYWHERE u32 worker_of(u64 unit) const {
-    const u64 units = static_cast<u64>(streamed_tiles) * k_blocks;
-    return static_cast<u32>(((unit + 1) * workers - 1) / units);
+  DEEPGEMM_ANYWHERE u32 worker_of(u32 unit) const {
+    const u32 length = units() / workers;
+    const u32 longer = units() % workers * (length + 1);
+    if (unit < longer) return unit / (length + 1);
+    return units() % workers + (unit - longer) / length;
   }
 };
 
@@ -55,11 +60,10 @@ class WorkList {
   // False, and `segment` unchanged, when there is no more.
   DEEPGEMM_ANYWHERE bool next(Segment& segment) {
     if (range_rest_ > range_begin_) {
-      const u32 tile = static_cast<u32>((range_rest_ - 1) / shape_.k_blocks);
-      const u64 tile_begin = static_cast<u64>(tile) * shape_.k_blocks;
-      const u64 begin = most(tile_begin, range_begin_);
-      segment = {tile, static_cast<u32>(begin - tile_begin),
-                 static_cast<u32>(range_rest_ - tile_begin), shape_.k_blocks};
+      const u32 tile = (range_rest_ - 1) / shape_.k_blocks;
+      const u32 tile_begin = tile * shape_.k_blocks;
+      const u32 begin = most(tile_begin, range_begin_);
+      segment = {tile, begin - tile_begin, range_rest_ - tile_begin, shape_.k_blocks};
       range_rest_ = begin;
       return true;
     }
@@ -71,8 +75,8 @@ class WorkList {
 
  private:
   WorkShape shape_;
-  u64 range_begin_;
-  u64 range_rest_;  // units of the range not walked yet end here
+  u32 range_begin_;
+  u32 range_rest_;  // units of the range not walked yet end here
   u32 whole_tile_;
 };
 

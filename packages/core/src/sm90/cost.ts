@@ -31,9 +31,11 @@ const figures = {
   tileFixed: 0.6,
   tileOutputs: 0.9,
   /** Handing over a partial sum: fixed, and bytes that the owner reads. */
-  handOver: 1.7,
+  handOver: 3.5,
   partialFill: 40e3,
   memory: 2.75e6,
+  /** What one multiprocessor draws from memory, however many loads it has in flight. */
+  memoryShare: 30e3,
   launch: 2,
 }
 
@@ -47,8 +49,12 @@ export type Sm90Cost = {
 export function sm90Cost(config: Sm90Config, extents: GemmExtents, device: Sm90Device): Sm90Cost {
   const ways = (['whole', 'tail', 'all'] as const).map((streaming) => {
     const schedule = sm90Schedule(config, extents, device.multiprocessors, streaming)
-    const busy = Math.max(workTime(config, extents, schedule, device), memoryTime(config, extents))
-    return { streaming, schedule, microseconds: figures.launch + busy }
+    const busy = Math.max(
+      workTime(config, extents, schedule, device),
+      memoryTime(config, extents, schedule),
+    )
+    const handOver = schedule.streamedTiles > 0 ? handOverTime(config, schedule) : 0
+    return { streaming, schedule, microseconds: figures.launch + busy + handOver }
   })
   return ways.reduce((best, way) => (way.microseconds < best.microseconds ? way : best))
 }
@@ -85,7 +91,7 @@ function workTime(
   // Blocks that share a multiprocessor share its speed.
   const sharing = Math.max(1, schedule.grid / device.multiprocessors)
   const time = (steps * stepTime(config) + stores * tileTime) * sharing
-  return streamedTiles === 0 ? time : time + handOverTime(config, schedule)
+  return time
 }
 
 /** The owner of a tile waits for everyone's partial sums and reads them one after another. */
@@ -96,7 +102,14 @@ function handOverTime(config: Sm90Config, { streamedTiles, workers }: Sm90Schedu
   )
 }
 
-function memoryTime(config: Sm90Config, { m, n, k }: GemmExtents): number {
+function memoryTime(
+  config: Sm90Config,
+  { m, n, k }: GemmExtents,
+  { grid, rightTiles }: Sm90Schedule,
+): number {
   const element = (config.out === 'bf16' ? 2 : 4) * (config.accumulate ? 2 : 1)
-  return (m * k + n * k + m * n * element) / figures.memory
+  const bytes = m * k + n * k + m * n * element
+  // Every tile of tokens draws the weights anew, if only from L2.
+  const drawn = config.swapped ? bytes + (rightTiles - 1) * n * k : bytes
+  return Math.max(bytes / figures.memory, drawn / (Math.max(1, grid) * figures.memoryShare))
 }

@@ -54,7 +54,7 @@ export function sm90Schedule(
   // Whole tiles gain from two blocks on a multiprocessor; streamed ones would only be cut finer.
   const blocks = multiprocessors * (streaming === 'whole' ? config.blocksPerSm : 1)
   const all = Math.max(1, Math.floor(blocks / clusterSize(config)))
-  const streamedTiles = streamedOf(streaming, tiles, all)
+  const streamedTiles = streamedOf(streaming, tiles, all, kBlocks)
   const workers = Math.min(all, streamedTiles > 0 ? tiles * kBlocks : tiles)
   const slots = streamedTiles > 0 ? workers * clusterSize(config) : 0
   return {
@@ -69,8 +69,14 @@ export function sm90Schedule(
   }
 }
 
-function streamedOf(streaming: Sm90Streaming, tiles: number, workers: number): number {
-  if (streaming === 'whole') return 0
-  if (streaming === 'all' || tiles <= workers) return tiles
-  return tiles % workers === 0 ? 0 : (tiles % workers) + workers
+function streamedOf(
+  streaming: Sm90Streaming,
+  tiles: number,
+  workers: number,
+  kBlocks: number,
+): number {
+  const tail = tiles % workers === 0 ? 0 : (tiles % workers) + workers
+  const streamed = streaming === 'whole' ? 0 : streaming === 'all' ? tiles : Math.min(tiles, tail)
+  // The kernel counts streamed K blocks in 32 bits.
+  return streamed * kBlocks < 2 ** 32 ? streamed : 0
 }
