@@ -108,6 +108,7 @@ describe('a machine without a compiler', () => {
     await source.cache.exportBundle(join(folder, 'bundle'))
 
     vi.stubEnv('DEEPGEMM_NVCC', '/nonexistent/nvcc')
+    vi.stubEnv('DEEPGEMM_NVRTC_LIBRARY', '/nonexistent/libnvrtc.so')
     const target = await observedCache(join(folder, 'target'))
     const jit = await Jit.open({ cache: target.cache })
     await expect(jit.getKernel(requestOf(1))).rejects.toThrow(/no CUDA compiler/)

@@ -30,6 +30,7 @@ export class ArgumentList {
   readonly #memories: NativeCudaMemory[] = []
   #count = 0
   #bytes = 0
+  #packed: Float64Array | undefined
 
   constructor(form: ArgumentForm = 'parameters') {
     this.form = form
@@ -77,9 +78,11 @@ export class ArgumentList {
     return this.#bytes
   }
 
-  /** What the launch is told: form, count and arguments. */
-  get numbers(): readonly number[] {
-    return [this.form === 'struct' ? 1 : 0, this.#count, ...this.#numbers]
+  /** What a launch is told: form, count and arguments. Made once, for launches to be quick. */
+  get numbers(): Float64Array {
+    const isStruct = this.form === 'struct' ? 1 : 0
+    this.#packed ??= Float64Array.of(isStruct, this.#count, ...this.#numbers)
+    return this.#packed
   }
 
   /** The memories that the arguments point into. @throws {DeviceError | DisposedError} */
@@ -117,6 +120,7 @@ export class ArgumentList {
     }
     this.#bytes = end
     this.#count += 1
+    this.#packed = undefined
     this.#numbers.push(kind, ...numbers)
     return this
   }

@@ -32,7 +32,8 @@ type Making = {
 
 const MAX_GRID = [2 ** 31 - 1, 65_535, 65_535] as const
 const MAX_BLOCK = [1024, 1024, 64] as const
-const MAX_CLUSTER = 16
+const MAX_CLUSTER = [16, 16, 16] as const
+const ONE: Extents = [1]
 
 /** Header of a launch and the longest argument list. */
 const scratch = new Float64Array(2048)
@@ -79,7 +80,7 @@ export class CudaKernel {
     device.requireOwn(`Stream ${target.label}`, target.device)
     const memories = args.memoriesOn(device)
     const note: KernelNote = { kernel: this.name, config: this.config, stream: target.label }
-    scratch.set(this.#header(geometry))
+    this.#writeHeader(geometry)
     scratch.set(args.numbers, HEADER)
     device.health.call(
       'Could not launch',
@@ -89,19 +90,24 @@ export class CudaKernel {
     target.launched([note])
   }
 
-  #header({ grid, block, cluster = [1], programmatic = false }: Geometry): number[] {
-    const blocks = extents('The grid', grid, MAX_GRID)
-    const threads = extents('The block', block, MAX_BLOCK)
-    const members = extents('The cluster', cluster, [MAX_CLUSTER, MAX_CLUSTER, MAX_CLUSTER])
-    return [...blocks, ...threads, ...members, this.sharedBytes, programmatic ? 1 : 0]
+  #writeHeader({ grid, block, cluster = ONE, programmatic = false }: Geometry): void {
+    writeExtents(0, 'grid', grid, MAX_GRID)
+    writeExtents(3, 'block', block, MAX_BLOCK)
+    writeExtents(6, 'cluster', cluster, MAX_CLUSTER)
+    scratch[9] = this.sharedBytes
+    scratch[10] = programmatic ? 1 : 0
   }
 }
 
 /** Numbers in front of the arguments: grid, block, cluster, shared memory, programmatic. */
 const HEADER = 11
 
-function extents(subject: string, given: Extents, most: readonly number[]): number[] {
-  return most.map((limit, i) =>
-    requireInteger(`${subject}, dimension ${i},`, given[i] ?? 1, 1, limit),
-  )
+/** Launches are frequent: the words of an error are put together only when there is one. */
+function writeExtents(at: number, name: string, given: Extents, most: readonly number[]): void {
+  for (let i = 0; i < 3; i++) {
+    const extent = given[i] ?? 1
+    const limit = most[i] as number
+    if (Number.isInteger(extent) && extent >= 1 && extent <= limit) scratch[at + i] = extent
+    else requireInteger(`The ${name}, dimension ${i},`, extent, 1, limit)
+  }
 }
