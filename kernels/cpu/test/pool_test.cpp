@@ -1,4 +1,5 @@
 #include <atomic>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -47,6 +48,29 @@ void loops_nest() {
   check(total.load() == 64, "nested loops ran whole");
 }
 
+void an_exception_reaches_the_caller_and_leaves_the_pool_whole() {
+  for (const int threads : {1, 3}) {
+    Pool pool(threads);
+    for (int round = 0; round < 100; ++round) {
+      std::atomic<int> ran{0};
+      bool caught = false;
+      try {
+        pool.parallel_for(1000, [&](int64_t i) {
+          ran.fetch_add(1);
+          if (i == round) throw std::runtime_error("from a body");
+        });
+      } catch (const std::runtime_error&) {
+        caught = true;
+      }
+      check(caught, "the exception of a body reached the caller");
+      check(ran.load() >= round + 1, "indices before the failing one ran");
+      std::atomic<int> after{0};
+      pool.parallel_for(50, [&](int64_t) { after.fetch_add(1); });
+      check(after.load() == 50, "a loop after a failed one ran whole");
+    }
+  }
+}
+
 void sleeping_workers_wake() {
   Pool pool(2, {.max_spin = std::chrono::microseconds(0)});
   for (int round = 0; round < 20; ++round) {
@@ -67,6 +91,8 @@ const Case kCases[] = {
     {"every index runs exactly once", every_index_runs_once},
     {"loops from several threads share the workers", loops_from_several_threads_share_the_workers},
     {"loops nest", loops_nest},
+    {"an exception reaches the caller and leaves the pool whole",
+     an_exception_reaches_the_caller_and_leaves_the_pool_whole},
     {"sleeping workers wake", sleeping_workers_wake},
     {"thread counts below one mean one", values_below_one_mean_one},
 };

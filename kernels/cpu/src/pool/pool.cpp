@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "deepgemm/cpu/pool.hpp"
@@ -21,14 +23,25 @@ struct Loop {
   int64_t count;
   std::atomic<int64_t> next{0};
   std::atomic<int> workers_inside{0};
+  std::atomic<bool> failed{false};
+  std::exception_ptr failure;  // written by the thread that sets `failed`
 
   bool has_work() const { return next.load(std::memory_order_relaxed) < count; }
   void run() {
     for (;;) {
       const int64_t index = next.fetch_add(1, std::memory_order_relaxed);
       if (index >= count) return;
-      body(index);
+      try {
+        body(index);
+      } catch (...) {
+        fail(std::current_exception());
+      }
     }
+  }
+  // Keeps the first failure and skips the indices that are left.
+  void fail(std::exception_ptr error) {
+    next.store(count, std::memory_order_relaxed);
+    if (!failed.exchange(true, std::memory_order_relaxed)) failure = std::move(error);
   }
 };
 
@@ -37,10 +50,17 @@ struct Loop {
 struct Pool::State {
   explicit State(int threads, PoolOptions options) : max_spin(options.max_spin) {
     workers.reserve(static_cast<size_t>(threads - 1));
-    for (int i = 1; i < threads; ++i) workers.emplace_back([this] { work(); });
+    try {
+      for (int i = 1; i < threads; ++i) workers.emplace_back([this] { work(); });
+    } catch (...) {
+      stop();  // The system starts no more threads; those that did start must end.
+      throw;
+    }
   }
 
-  ~State() {
+  ~State() { stop(); }
+
+  void stop() {
     {
       const std::lock_guard lock(mutex);
       stopping = true;
@@ -154,6 +174,7 @@ void Pool::parallel_for(int64_t count, FunctionRef<void(int64_t)> body,
   state_->open(loop, expected > kWorthWaking);
   loop.run();
   state_->close(loop);
+  if (loop.failure) std::rethrow_exception(loop.failure);
 }
 
 }  // namespace deepgemm::cpu

@@ -17,7 +17,8 @@ struct PoolOptions {
 
 class Pool {
  public:
-  // `threads` counts the calling thread: Pool(1) starts no worker. Values below 1 mean 1.
+  // `threads` counts the calling thread: Pool(1) starts no worker. Values below 1 mean 1. Throws
+  // std::system_error when the system does not start so many threads.
   explicit Pool(int threads, PoolOptions options = {});
   ~Pool();
   Pool(const Pool&) = delete;
@@ -28,7 +29,8 @@ class Pool {
   // Runs body(index) once for every index in [0, count), on the workers and the calling thread,
   // and returns when all have finished. Indices are handed out in ascending order. Several threads
   // may call this at once: their loops share the workers. A body may itself call parallel_for.
-  // A body must not throw.
+  // When a body throws, indices that have not begun are skipped and the first exception is thrown
+  // again here, once no thread is inside the loop any more.
   //
   // `expected` is roughly how long the whole loop would take one thread. Workers that poll join any
   // loop; waking those that sleep takes so long that a short loop is over before they come.
