@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "bytes.hpp"
 #include "ceilings.hpp"
 #include "deepgemm/cpu/gemm.hpp"
 #include "protocol.hpp"
@@ -52,17 +53,14 @@ class Machine {
 
  private:
   double read() {
-    if (cold_.empty()) cold_.assign(kColdBytes, 1);
-    return read_bandwidth(pool_, cold_);
+    cold_.resize(kColdBytes);
+    return read_bandwidth(pool_, {cold_.data(), cold_.size()});
   }
 
   double copy(int64_t bytes) {
     constexpr int64_t kPart = 1 << 20;
-    const auto size = static_cast<size_t>(bytes);
-    if (from_.size() != size) {
-      from_.assign(size, 1);
-      to_.assign(size, 0);
-    }
+    from_.resize(static_cast<size_t>(bytes));
+    to_.resize(static_cast<size_t>(bytes));
     const double start = seconds_now();
     pool_.parallel_for((bytes + kPart - 1) / kPart, [&](int64_t part) {
       const int64_t at = part * kPart;
@@ -98,7 +96,7 @@ class Machine {
   }
 
   Pool pool_;
-  std::vector<uint8_t> cold_, from_, to_;
+  deepgemm::bench::Bytes cold_, from_, to_;
 };
 
 }  // namespace

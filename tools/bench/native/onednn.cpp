@@ -10,9 +10,9 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <random>
 #include <stdexcept>
-#include <unordered_map>
 #include <vector>
 
+#include "bytes.hpp"
 #include "protocol.hpp"
 
 namespace {
@@ -52,14 +52,14 @@ class Product {
     const memory::desc d({m, n}, Type::bf16, Tag::ab);
     const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a, b, d), engine);
     primitive_ = dnnl::matmul(description);
-    a_ = memory(a, engine);
-    d_ = memory(d, engine);
+    a_ = allocate(a, engine);
+    d_ = allocate(d, engine);
     fill_random(a_);
     memory source(plain, engine);
     fill_random(source);
     dnnl::stream stream(engine);
     for (int64_t copy = 0; copy < copies; ++copy) {
-      b_.emplace_back(description.weights_desc(), engine);
+      b_.push_back(allocate(description.weights_desc(), engine));
       dnnl::reorder(source, b_.back()).execute(stream, source, b_.back());
     }
     stream.wait();
@@ -74,7 +74,13 @@ class Product {
   }
 
  private:
+  memory allocate(const memory::desc& description, const dnnl::engine& engine) {
+    bytes_.emplace_back(description.get_size());
+    return memory(description, engine, bytes_.back().data());
+  }
+
   dnnl::matmul primitive_;
+  std::vector<deepgemm::bench::Bytes> bytes_;
   memory a_, d_;
   std::vector<memory> b_;
   size_t next_ = 0;

@@ -23,7 +23,7 @@ export function compileMachine(): Promise<string> {
     name: 'machine',
     inputs: [join(nativeSources, 'machine.cpp'), join(ceilings, 'ceilings.cpp'), kernelLibrary()],
     headers: [
-      join(nativeSources, 'protocol.hpp'),
+      ...['bytes', 'protocol'].map((name) => join(nativeSources, `${name}.hpp`)),
       join(ceilings, 'ceilings.hpp'),
       ...['gemm', 'pool', 'isa'].map((name) =>
         join(cpuSources, `include/deepgemm/cpu/${name}.hpp`),

@@ -22,7 +22,7 @@ export async function findOneDnn(): Promise<PeerLibrary | undefined> {
   const program = await compile({
     name: 'onednn',
     inputs: [join(nativeSources, 'onednn.cpp')],
-    headers: [join(nativeSources, 'protocol.hpp')],
+    headers: ['bytes', 'protocol'].map((name) => join(nativeSources, `${name}.hpp`)),
     libraries: ['dnnl'],
   })
   const start = (threads: number): LineProcess =>
