@@ -71,12 +71,6 @@ struct StepScales {
   }
 };
 
-// The tile's column within its 128-block, at column 0 of the tile.
-template <class Config>
-DEEPGEMM_DEVICE u32 grain_offset(Corner corner) {
-  return corner.right % kScaleBlock;
-}
-
 // sum += partial * row scale * block scale. Columns of 16 never straddle two blocks.
 template <class Config, int kRegisters>
 DEEPGEMM_DEVICE void promote_blocks(float (&sum)[kRegisters], const float (&partial)[kRegisters],
