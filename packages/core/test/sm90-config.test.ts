@@ -1,9 +1,8 @@
+import { OptionError, ShapeError } from '@deepgemm/core'
 import {
   isLegalSm90Config,
-  OptionError,
   requireSm90Config,
   requireSm90Extents,
-  ShapeError,
   SM90_ARGUMENTS,
   SM90_FAMILIES,
   SM90_SHARED_BYTES,
@@ -14,7 +13,7 @@ import {
   sm90SharedBytes,
   sm90TensorMaps,
   sm90Threads,
-} from '@deepgemm/core'
+} from '@deepgemm/core/sm90'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { expectRefusal } from './support/refusal.js'

@@ -6,7 +6,7 @@ import {
   sm90CoveringConfigs,
   sm90KernelMembers,
   sm90SharedBytes,
-} from '@deepgemm/core'
+} from '@deepgemm/core/sm90'
 import { describe, expect, it } from 'vitest'
 
 function manifest(): string {
@@ -20,7 +20,7 @@ function manifest(): string {
     source: `entry/${sm90CastEntry(config)}.cu`,
     config: { name: 'QuantizeConfig', members: sm90CastMembers(config) },
   }))
-  return `[\n${[...gemms, ...casts].map((entry) => `  ${JSON.stringify(entry)}`).join(',\n')}\n]\n`
+  return `${JSON.stringify([...gemms, ...casts], null, 2)}\n`
 }
 
 describe('the manifest of CUDA kernels', () => {

@@ -8,7 +8,7 @@ import {
   sm90Candidates,
   sm90ConfigName,
   sm90Schedule,
-} from '@deepgemm/core'
+} from '@deepgemm/core/sm90'
 import { describe, expect, it } from 'vitest'
 
 const h100 = { multiprocessors: 132 }
