@@ -13,7 +13,7 @@ export function requireKnownOptions(
   // TypeScript promises an object; JavaScript callers need not keep that.
   if (typeof options !== 'object' || options === null) {
     throw new OptionError(`${subject} needs an object`, {
-      given: options === null ? 'null' : typeof options,
+      given: describeValue(options),
       allowed: `an object with ${known.join(', ')}`,
     })
   }
@@ -22,6 +22,21 @@ export function requireKnownOptions(
   throw new OptionError(`${subject} got an unknown option`, {
     given: unknown,
     allowed: known.join(', '),
+  })
+}
+
+/** What a value of the wrong kind is, for messages: `undefined`, `null`, `string`, `Float32Array`. */
+export function describeValue(value: unknown): string {
+  if (value === null || typeof value !== 'object') return value === null ? 'null' : typeof value
+  return value.constructor?.name ?? 'object'
+}
+
+/** @throws {OptionError} unless `value` is true or false. */
+export function requireBoolean(subject: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw new OptionError(`${subject} is not a boolean`, {
+    given: describeValue(value),
+    allowed: 'true or false',
   })
 }
 

@@ -1,9 +1,10 @@
 import { requireDType } from './dtype.js'
 import { DeviceError, LayoutError, OptionError } from './errors.js'
+import { describeValue, requireBoolean } from './options.js'
 import { OUT_DTYPES, type OutDType } from './problem.js'
 import { requireSameShape, type Shape } from './shape.js'
 import type { DeviceRef } from './storage.js'
-import type { Tensor } from './tensor.js'
+import { Tensor } from './tensor.js'
 
 /** What every product lets its caller say about the output. */
 export type OutputOptions = {
@@ -20,6 +21,13 @@ export function requireOutputOptions(
   { out, outDType, accumulate = false }: OutputOptions,
   defaultDType: OutDType,
 ): { readonly out: OutDType; readonly accumulate: boolean } {
+  requireBoolean('The option accumulate', accumulate)
+  if (out !== undefined && !(out instanceof Tensor)) {
+    throw new OptionError('The option out is not a tensor', {
+      given: describeValue(out),
+      allowed: 'a Tensor of the device',
+    })
+  }
   if (accumulate && out === undefined) {
     throw new OptionError('The option accumulate has nothing to add to', {
       given: 'accumulate without out',

@@ -1,6 +1,6 @@
 import { DeviceError, RecipeError, ShapeError } from './errors.js'
 import type { GroupLayout } from './groups.js'
-import type { QuantizedTensor } from './quantized.js'
+import { type QuantizedTensor, requireQuantized } from './quantized.js'
 import type { Recipe, ScaleDType } from './recipe.js'
 import { showShape } from './shape.js'
 
@@ -59,8 +59,8 @@ export function denseProblem(
   b: QuantizedTensor,
   options: DenseOptions,
 ): GemmProblem {
-  a.requireLive()
-  b.requireLive()
+  requireQuantized('Operand A', a).requireLive()
+  requireQuantized('Operand B', b).requireLive()
   requireSameDevice(a, b)
   const va = operandView(a, form[0] === 'T')
   const vb = operandView(b, form[1] === 'N')

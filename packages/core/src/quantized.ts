@@ -1,5 +1,6 @@
 import { requireDType } from './dtype.js'
-import { DeviceError, LayoutError, ShapeError } from './errors.js'
+import { DeviceError, DTypeError, LayoutError, ShapeError } from './errors.js'
+import { describeValue } from './options.js'
 import type { Recipe } from './recipe.js'
 import type { Scales } from './scales.js'
 import { type Shape, showShape } from './shape.js'
@@ -72,4 +73,14 @@ export class QuantizedTensor {
   [Symbol.dispose](): void {
     this.dispose()
   }
+}
+
+/** @throws {DTypeError} when an operand is no quantised tensor. */
+export function requireQuantized(subject: string, value: unknown): QuantizedTensor {
+  if (value instanceof QuantizedTensor) return value
+  throw new DTypeError(`${subject} is not a quantised tensor`, {
+    given: describeValue(value),
+    allowed: 'a QuantizedTensor',
+    remedy: 'Make one with quantize().',
+  })
 }

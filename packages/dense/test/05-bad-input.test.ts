@@ -31,6 +31,23 @@ describe.each(await availableDevices(Device))('products on $kind refuse', ({ ope
     return upload(device, groups === undefined ? one : new Array(groups).fill(one))
   }
 
+  it('values of the wrong kind, as JavaScript callers may pass them', async () => {
+    using a = operand(4, 128, '1x128')
+    using b = operand(5, 128, '128x128')
+    const call =
+      (...args: unknown[]) =>
+      () =>
+        fp8GemmNT(...(args as Parameters<typeof fp8GemmNT>))
+    const missing = { error: DTypeError, given: 'undefined', allowed: 'a QuantizedTensor' }
+    await expectRefusal(call(undefined, b), missing)
+    await expectRefusal(call(a), missing)
+    await expectRefusal(call(a, b.values), { error: DTypeError, given: 'Tensor' })
+    await expectRefusal(call(a, b, { out: {} }), { error: OptionError, allowed: 'a Tensor' })
+    await expectRefusal(call(a, b, { accumulate: 1 }), { error: OptionError, given: 'number' })
+    await expectRefusal(call(a, b, { stream: {} }), { error: OptionError, allowed: 'a stream' })
+    await expectRefusal(call(a, b, null), { error: OptionError, given: 'null' })
+  })
+
   it('operands that disagree in K', async () => {
     using a = operand(4, 128, '1x128')
     using b = operand(5, 129, '128x128')

@@ -4,6 +4,7 @@ import {
   type QuantizedTensor,
   requireDType,
   requireKnownOptions,
+  requireQuantized,
   type Tensor,
 } from '@deepgemm/core'
 import { type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
@@ -29,9 +30,9 @@ export async function dequantize(
   options: DequantizeOptions = {},
 ): Promise<Tensor<FloatDType>> {
   requireKnownOptions('dequantize', options, ['dtype', 'stream'])
+  requireQuantized('The source of dequantize', source).requireLive()
   const dtype = requireDType('The result of dequantize', options.dtype ?? 'f32', FLOAT_DTYPES)
   const stream = resolveStream(source.device, options.stream)
-  source.requireLive()
   const device = source.device as Device
   const out = device.zeros({ dtype, shape: source.shape, label: 'dequantised' })
   enqueueUncast(stream, source, out)

@@ -1,6 +1,7 @@
 import {
   type QuantizedTensor,
   type Recipe,
+  requireBoolean,
   requireKnownOptions,
   requireOneOf,
   requireRecipe,
@@ -93,6 +94,7 @@ function start(
 function requireOptions(recipe: Recipe, options: QuantizeOptions): void {
   requireKnownOptions('quantize', options, OPTIONS)
   requireRecipe('The result of quantize', recipe)
+  requireBoolean('The option transpose', options.transpose ?? false)
   requireOneOf('The option scaleDType', options.scaleDType ?? 'f32', SCALE_DTYPES)
   requireOneOf('The option orientation', options.orientation ?? 'k-major', SCALE_ORIENTATIONS)
 }

@@ -2,6 +2,7 @@ import {
   QuantizedTensor,
   requireKnownOptions,
   requireOneOf,
+  requireQuantized,
   SCALE_DTYPES,
   SCALE_ORIENTATIONS,
   type ScaleDType,
@@ -34,7 +35,7 @@ export async function relayoutScales(
   options: ScaleLayoutOptions,
 ): Promise<QuantizedTensor> {
   requireKnownOptions('relayoutScales', options, ['orientation', 'scaleDType', 'stream'])
-  source.requireLive()
+  requireQuantized('The source of relayoutScales', source).requireLive()
   const { scales, shape, recipe } = source
   const orientation = requireOneOf(
     'The option orientation',

@@ -171,6 +171,22 @@ describe.each(await availableDevices(Device))('casts on $kind refuse', ({ open }
     await expectRefusal(() => quantize(closed, good, '1x128'), { error: DisposedError })
   })
 
+  it('values of the wrong kind, as JavaScript callers may pass them', async () => {
+    const absent = undefined as never
+    await expectRefusal(() => quantize(device, absent, '1x128'), {
+      error: DTypeError,
+      given: 'undefined',
+      allowed: '{ data, shape, dtype }',
+    })
+    await expectRefusal(() => quantize(device, good, '1x128', { transpose: 'yes' as never }), {
+      error: OptionError,
+      allowed: 'true or false',
+    })
+    await expectRefusal(() => dequantize(absent), { error: DTypeError, given: 'undefined' })
+    await expectRefusal(() => relayoutScales(absent, {}), { error: DTypeError })
+    await expectRefusal(() => device.zeros(absent), { error: OptionError, given: 'undefined' })
+  })
+
   it('options of dequantize and relayoutScales that do not exist', async () => {
     using q = await quantize(device, good, '1x128')
     await expectRefusal(() => dequantize(q, { dtype: 'e5m2' as never }), {

@@ -2,6 +2,7 @@ import {
   DeviceError,
   type DeviceRef,
   DTypeError,
+  describeValue,
   FLOAT_DTYPES,
   type FloatDType,
   LayoutError,
@@ -54,6 +55,12 @@ export function sourceTensor(
 }
 
 function upload(device: Device, x: HostMatrix, placement: HostPlacement): Tensor<FloatDType> {
+  if (typeof x !== 'object' || x === null) {
+    throw new DTypeError('There is no matrix to quantise', {
+      given: describeValue(x),
+      allowed: 'a Tensor, or { data, shape, dtype }',
+    })
+  }
   requireMatrix(x.shape)
   const dtype = requireDType('The matrix to quantise', hostDType(x), FLOAT_DTYPES)
   const spec = { dtype, shape: x.shape, label: 'matrix to quantise' }

@@ -1,4 +1,10 @@
-import { DeviceError, type DeviceRef, DisposedError } from '@deepgemm/core'
+import {
+  DeviceError,
+  type DeviceRef,
+  DisposedError,
+  describeValue,
+  OptionError,
+} from '@deepgemm/core'
 import type { Device } from './device.js'
 import type { Stream } from './stream.js'
 
@@ -10,6 +16,12 @@ import type { Stream } from './stream.js'
  */
 export function resolveStream(device: DeviceRef, stream: Stream | undefined): Stream {
   if (stream === undefined) return (device as Device).defaultStream
+  if (typeof stream?.synchronize !== 'function' || stream.device === undefined) {
+    throw new OptionError('The option stream is not a stream', {
+      given: describeValue(stream),
+      allowed: 'a stream of the device, from createStream() or defaultStream',
+    })
+  }
   if (stream.device.id !== device.id) {
     throw new DeviceError(`Stream ${stream.label} belongs to another device`, {
       given: stream.device.id,

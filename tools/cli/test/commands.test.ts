@@ -73,6 +73,7 @@ describe('deepgemm doctor', () => {
     const { code, stdout } = await deepgemm(['doctor'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/ok {2}Device cpu: .*self-test correct/)
+    expect(stdout).toMatch(/ok {2}GPU: /)
   })
 })
 

@@ -8,6 +8,7 @@ import {
   elementCount,
   NativeError,
   requireDType,
+  requireKnownOptions,
   requireShape,
   Tensor,
 } from '@deepgemm/core'
@@ -110,6 +111,7 @@ export class CpuDevice implements Device {
 
   #requireSpec(spec: TensorSpec): void {
     this.#requireLive()
+    requireKnownOptions('The spec of a tensor', spec, ['dtype', 'shape', 'label'])
     requireDType(`Tensor ${labelOf(spec)}`, spec.dtype, DTYPES)
     requireShape(`Tensor ${labelOf(spec)}`, spec.shape)
   }

@@ -37,8 +37,19 @@ async function deviceFindings(): Promise<Finding[]> {
     return [{ name: 'Native addon', ok: false, detail: errorSentence(error) }]
   }
   const findings = [{ name: 'Native addon', ok: true, detail: 'loaded' }]
-  for (const info of devices) findings.push(await selfTest(info))
+  const gpus = devices.filter(({ kind }) => kind === 'cuda')
+  const hosts = devices.filter(({ kind }) => kind === 'cpu')
+  findings.push(...(gpus.length === 0 ? [NO_GPU] : gpus.map(gpuFinding)))
+  for (const info of hosts) findings.push(await selfTest(info))
   return findings
+}
+
+const NO_GPU: Finding = { name: 'GPU', ok: true, detail: 'no CUDA driver found; the CPU computes' }
+
+/** A GPU that cannot be used is no fault: the CPU takes its place. */
+function gpuFinding({ name, architecture, problem }: DeviceInfo): Finding {
+  const use = problem ?? 'usable, but products run on the CPU in this version'
+  return { name: 'GPU', ok: true, detail: `${name}, ${architecture}: ${use}` }
 }
 
 /** A small product on the device, checked against float64. */
