@@ -28,10 +28,10 @@ function startWork() {
   return { device, owned: [graph, module, pinned, tensor], waits }
 }
 
-/** What the driver still has two seconds later; memory is freed behind queued work. */
+/** What the driver still has ten seconds later; memory is freed behind queued work. */
 async function left() {
   const alive = () => Object.entries(fake.live()).filter(([, count]) => count !== 0)
-  for (let i = 0; i < 200 && alive().length > 0; i++) {
+  for (let i = 0; i < 1000 && alive().length > 0; i++) {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   return JSON.stringify(alive())

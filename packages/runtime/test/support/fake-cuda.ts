@@ -67,9 +67,9 @@ export function leaks(fake: FakeCuda): Record<string, number> {
   return Object.fromEntries(Object.entries(fake.live()).filter(([, count]) => count !== 0))
 }
 
-/** Waits until the fake driver has nothing left, at most two seconds, and returns what is left. */
+/** Waits until the fake driver has nothing left, at most ten seconds, and returns what is left. */
 export async function settledLeaks(fake: FakeCuda): Promise<Record<string, number>> {
-  for (let i = 0; i < 200 && Object.keys(leaks(fake)).length > 0; i++) {
+  for (let i = 0; i < 1000 && Object.keys(leaks(fake)).length > 0; i++) {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   return leaks(fake)
