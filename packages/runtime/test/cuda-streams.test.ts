@@ -110,6 +110,21 @@ describe('a stream of a CUDA device', () => {
   })
 })
 
+describe('short-lived streams', () => {
+  it('are forgotten by the memory and modules that they used', async () => {
+    using fill = filler()
+    using tensor = bytesOn(device, 4)
+    for (let i = 0; i < 30; i++) {
+      using stream = device.createStream()
+      fill.enqueue(tensor, i, stream)
+      await stream.synchronize()
+    }
+    // The default stream, the device's own, and at most the last one.
+    expect(leaks(fake)['stream']).toBeLessThanOrEqual(4)
+    expect(await tensor.toBytes()).toEqual(Uint8Array.of(29, 29, 29, 29))
+  })
+})
+
 describe('an event of a CUDA device', () => {
   it('is done when the work before it is, and is let go of then', async () => {
     using fill = filler()

@@ -63,7 +63,10 @@ void Stream::abort_capture(const Napi::CallbackInfo&) {
   }
 }
 
-void Stream::dispose(const Napi::CallbackInfo&) { handle_.reset(); }
+void Stream::dispose(const Napi::CallbackInfo&) {
+  handle_->close();
+  handle_.reset();
+}
 
 void Event::define(Napi::Env env, Napi::Object exports) {
   exports.Set("Event", DefineClass(env, "CudaEvent",

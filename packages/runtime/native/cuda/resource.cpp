@@ -11,6 +11,8 @@ void Resource::use(const std::shared_ptr<StreamHandle>& stream) {
   }
   if (std::ranges::find(users_, stream) != users_.end()) return;
   before_first_use(*stream);
+  // Weights that live for months see many short-lived streams.
+  std::erase_if(users_, [](const auto& user) { return user->finished(); });
   users_.push_back(stream);
 }
 

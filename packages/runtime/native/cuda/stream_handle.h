@@ -24,6 +24,10 @@ class StreamHandle {
   const std::shared_ptr<Context>& context() const { return context_; }
   const Driver& driver() const { return context_->driver(); }
 
+  // Nothing more is enqueued; resources forget the stream once it is idle.
+  void close() { closed_ = true; }
+  bool finished() const { return closed_ && driver().stream_query.attempt(stream_) == kSuccess; }
+
   // While a stream captures, its work becomes a graph, which then holds what the work uses.
   void begin_capture();
   bool capturing() const { return capturing_; }
@@ -38,6 +42,7 @@ class StreamHandle {
   std::shared_ptr<Context> context_;
   CUstream stream_ = nullptr;
   bool capturing_ = false;
+  bool closed_ = false;
   Held held_;
 };
 
