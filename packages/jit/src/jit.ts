@@ -1,12 +1,11 @@
 import { availableParallelism } from 'node:os'
-import { CompileError } from '@deepgemm/core'
+import { CompileError, requireKnownOptions } from '@deepgemm/core'
 import { KernelCache } from './cache/kernel-cache.js'
 import type { CompileRequest, Compiler } from './compile/compiler.js'
 import { findCompiler } from './compile/find-compiler.js'
 import { Limiter } from './compile/limiter.js'
 import { checkConfig, type KernelConfig } from './config.js'
 import { type CompilerIdentity, programDigest, sha256 } from './kernel-key.js'
-import { refuseUnknownOptions } from './options.js'
 
 export type JitOptions = {
   /** Default: `KernelCache.open()`. */
@@ -60,7 +59,7 @@ export class Jit {
   }
 
   static async open(options: JitOptions = {}): Promise<Jit> {
-    refuseUnknownOptions('Jit.open', options, ['cache', 'compiler', 'concurrency'])
+    requireKnownOptions('Jit.open', options, ['cache', 'compiler', 'concurrency'])
     const limiter = new Limiter(options.concurrency ?? Math.min(availableParallelism(), 8))
     return new Jit(options.cache ?? (await KernelCache.open()), options.compiler, limiter)
   }
@@ -104,7 +103,7 @@ export class Jit {
     requests: readonly KernelRequest[],
     options: { readonly onProgress?: (progress: KernelProgress) => void } = {},
   ): Promise<readonly Kernel[]> {
-    refuseUnknownOptions('getKernels', options, ['onProgress'])
+    requireKnownOptions('getKernels', options, ['onProgress'])
     let done = 0
     const settled = await Promise.allSettled(
       requests.map(async (request) => {

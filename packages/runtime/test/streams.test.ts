@@ -83,7 +83,7 @@ describe('a stream', () => {
   it('leaves the event loop free while it works', async () => {
     using source = ones()
     using half = empty('bf16')
-    for (let i = 0; i < 50; i++) convert(source, half)
+    for (let i = 0; i < 400; i++) convert(source, half)
     let ticks = 0
     const timer = setInterval(() => ticks++, 1)
     await device.defaultStream.synchronize()

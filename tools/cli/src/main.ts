@@ -4,7 +4,9 @@ import { processTerminal } from './output/terminal.js'
 import { run } from './run.js'
 
 const abort = new AbortController()
-process.once('SIGINT', () => abort.abort(new Error('interrupted')))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => abort.abort(new Error('interrupted')))
+}
 // A reader that has seen enough, such as `head`, closes the pipe: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)

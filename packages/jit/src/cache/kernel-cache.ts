@@ -1,6 +1,5 @@
-import { CacheError } from '@deepgemm/core'
+import { CacheError, requireInteger, requireKnownOptions } from '@deepgemm/core'
 import { type KernelSpec, kernelIdentity, kernelKey } from '../kernel-key.js'
-import { refuseUnknownOptions, requireCount } from '../options.js'
 import { type ExportReport, exportBundle, type ImportReport, importBundle } from './bundle.js'
 import { type CacheFs, systemFs } from './cache-fs.js'
 import { type Admission, findOrMake } from './compile-once.js'
@@ -66,12 +65,12 @@ export class KernelCache {
 
   /** Opens the roots. A root that cannot be trusted or used is left out and told as an event. */
   static async open(options: KernelCacheOptions = {}): Promise<KernelCache> {
-    refuseUnknownOptions('KernelCache.open', options, optionNames)
-    refuseUnknownOptions('roots', options.roots ?? {}, ['readOnly', 'writable'])
+    requireKnownOptions('KernelCache.open', options, optionNames)
+    requireKnownOptions('roots', options.roots ?? {}, ['readOnly', 'writable'])
     const { fs = systemFs, env = process.env, onEvent = warnAboutTrouble } = options
     const { readOnly, writable } = resolveRoots(options.roots ?? {}, env)
-    const maxBytes = requireCount('maxBytes', options.maxBytes ?? maxBytesFrom(env), 0)
-    const staleLockMs = requireCount('staleLockMs', options.staleLockMs ?? 15_000, 1)
+    const maxBytes = requireInteger('maxBytes', options.maxBytes ?? maxBytesFrom(env), 0)
+    const staleLockMs = requireInteger('staleLockMs', options.staleLockMs ?? 15_000, 1)
     const opened = await Promise.all([
       ...readOnly.map((path) => openRoot(fs, path, false)),
       ...(writable === false ? [] : [openRoot(fs, writable, true)]),
@@ -130,7 +129,7 @@ export class KernelCache {
 
   /** Reads every entry in full. `remove`: bad ones of the writable root are removed. */
   verify(options: { readonly remove?: boolean } = {}): Promise<VerifyReport> {
-    refuseUnknownOptions('verify', options, ['remove'])
+    requireKnownOptions('verify', options, ['remove'])
     return verifyEntries(this.#store.fs, this.#store.roots, options.remove ?? false)
   }
 
@@ -138,8 +137,8 @@ export class KernelCache {
   async prune(
     options: { readonly maxBytes?: number; readonly unusedForMs?: number } = {},
   ): Promise<Eviction> {
-    refuseUnknownOptions('prune', options, ['maxBytes', 'unusedForMs'])
-    const maxBytes = requireCount('maxBytes', options.maxBytes ?? this.maxBytes, 0)
+    requireKnownOptions('prune', options, ['maxBytes', 'unusedForMs'])
+    const maxBytes = requireInteger('maxBytes', options.maxBytes ?? this.maxBytes, 0)
     const root = this.#requireWritable('prune')
     await sweep(this.#store.fs, root.folder)
     return this.#store.evict(root, { ...options, maxBytes })

@@ -1,6 +1,5 @@
-import { CompileError, OptionError } from '@deepgemm/core'
+import { CompileError, OptionError, requireKnownOptions } from '@deepgemm/core'
 import { describeError } from '../errno.js'
-import { refuseUnknownOptions } from '../options.js'
 import type { Compiler } from './compiler.js'
 import { loadNvrtc } from './load-nvrtc.js'
 import { type LookedAt, locateNvcc } from './locate-nvcc.js'
@@ -21,7 +20,7 @@ type Attempt = { readonly compiler?: Compiler; readonly lookedAt: readonly Looke
  * that one. With none, a CompileError that lists every place looked at.
  */
 export async function findCompiler(options: FindCompilerOptions = {}): Promise<Compiler> {
-  refuseUnknownOptions('findCompiler', options, ['env', 'nvrtc'])
+  requireKnownOptions('findCompiler', options, ['env', 'nvrtc'])
   const env = options.env ?? process.env
   const lookedAt: LookedAt[] = []
   for (const name of allowedCompilers(env)) {

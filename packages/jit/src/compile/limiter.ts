@@ -1,4 +1,4 @@
-import { requireCount } from '../options.js'
+import { requireInteger } from '@deepgemm/core'
 
 /** Gives out a fixed number of places; who comes later waits in line. */
 export class Limiter {
@@ -6,7 +6,7 @@ export class Limiter {
   readonly #waiting: (() => void)[] = []
 
   constructor(places: number) {
-    this.#free = requireCount('concurrency', places, 1)
+    this.#free = requireInteger('concurrency', places, 1)
   }
 
   /** Resolves with a function that gives the place back; further calls of it do nothing. */

@@ -1,10 +1,9 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
-import { CompileError } from '@deepgemm/core'
+import { CompileError, requireInteger, requireKnownOptions } from '@deepgemm/core'
 import { describeError, errnoOf } from '../errno.js'
 import type { CompilerIdentity } from '../kernel-key.js'
-import { refuseUnknownOptions, requireCount } from '../options.js'
 import { type ProcessResult, runBounded } from './bounded-process.js'
 import type { CompileRequest, CompileResult, Compiler } from './compiler.js'
 import { checkCubin } from './cubin.js'
@@ -32,7 +31,7 @@ export class NvccCompiler implements Compiler {
   #identity: Promise<CompilerIdentity> | undefined
 
   constructor(path: string, options: NvccOptions = {}) {
-    refuseUnknownOptions('NvccCompiler', options, ['timeoutMs', 'env'])
+    requireKnownOptions('NvccCompiler', options, ['timeoutMs', 'env'])
     if (!isAbsolute(path)) {
       throw new CompileError('the path of nvcc is not absolute', {
         given: JSON.stringify(path),
@@ -41,7 +40,7 @@ export class NvccCompiler implements Compiler {
       })
     }
     this.path = path
-    this.#timeoutMs = requireCount('timeoutMs', options.timeoutMs ?? 300_000, 1)
+    this.#timeoutMs = requireInteger('timeoutMs', options.timeoutMs ?? 300_000, 1)
     this.#env = options.env ?? process.env
   }
 

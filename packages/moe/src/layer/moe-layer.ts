@@ -158,9 +158,16 @@ export class MoeLayer implements Disposable {
     const [model, workspace] = [this.#model, this.#workspace]
     this.#waitForLast(stream)
     const source = x as Tensor<FloatDType>
-    enqueueLayer({ stream, model, workspace, x: source, logits, out, maxRows })
-    this.#last = { stream, done: stream.record() }
-    return out
+    try {
+      enqueueLayer({ stream, model, workspace, x: source, logits, out, maxRows })
+      return out
+    } catch (error) {
+      if (options.out === undefined) out.dispose()
+      throw error
+    } finally {
+      // Also after a failure: what was enqueued before it uses the workspace.
+      this.#last = { stream, done: stream.record() }
+    }
   }
 
   /** Frees the workspace, and the weights if the layer loaded them, once enqueued runs are done. */

@@ -16,10 +16,24 @@ export async function prepareModel(
   weights: MoeWeights,
   gating: Gating,
 ): Promise<OwnedModel> {
+  const owned: Tensor[] = []
+  try {
+    return await prepare(device, weights, gating, owned)
+  } catch (error) {
+    for (const tensor of owned) tensor.dispose()
+    throw error
+  }
+}
+
+async function prepare(
+  device: Device,
+  weights: MoeWeights,
+  gating: Gating,
+  owned: Tensor[],
+): Promise<OwnedModel> {
   const extents = requireWeights(device, weights)
   const resolved = resolveGating(gating, extents.experts)
   const stream = device.defaultStream
-  const owned: Tensor[] = []
   const block = ({ gateUp, down }: SwigluWeights): SwigluWeights => ({
     gateUp: enqueueF32Scales(stream, gateUp, owned),
     down: enqueueF32Scales(stream, down, owned),
