@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -140,6 +140,8 @@ describe('the report', () => {
     const folder = mkdtempSync(join(tmpdir(), 'deepgemm-bench-'))
     try {
       const path = join(folder, 'new', 'cpu.json')
+      await expect(requireWritable(path)).rejects.toThrow('new')
+      mkdirSync(join(folder, 'new'))
       await requireWritable(path)
       await writeReport(path, report)
       expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(report)

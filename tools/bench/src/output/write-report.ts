@@ -1,4 +1,4 @@
-import { access, constants, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { access, constants, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Report } from '../report.js'
 
@@ -16,10 +16,9 @@ function indented(value: unknown): string {
   return JSON.stringify(value, null, 2).replaceAll('\n', '\n  ')
 }
 
-/** Fails now rather than after minutes of measuring: makes the folder and tries its permissions. */
+/** Fails now rather than after minutes of measuring, when the folder is not there or not ours. */
 export async function requireWritable(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  await access(dirname(path), constants.W_OK)
+  await access(`${dirname(path)}/.`, constants.W_OK) // the dot: a file of that name is no folder
 }
 
 /** Writes the report; the file appears whole or not at all. */
