@@ -146,8 +146,9 @@ class MixtureOfExperts(nn.Module):
         parts = tokens[source].split(load.tolist())
         routed = torch.cat([expert(part) for expert, part in zip(self.experts, parts)])
         routed = routed * weights.flatten()[order][:, None]
-        out = self.shared_experts(tokens).index_add(0, source, routed)
-        return out.view(x.shape)
+        out = self.shared_experts(tokens)
+        # Under autocast the two may differ in dtype, depending on the device.
+        return out.index_add(0, source, routed.to(out.dtype)).view(x.shape)
 
 
 class Layer(nn.Module):

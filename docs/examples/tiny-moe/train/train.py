@@ -137,7 +137,8 @@ class Recorder:
         if score < self.best:
             self.best = score
             state = {"model": model.state_dict(), "config": asdict(model.config)}
-            state |= {"step": position["step"], "arguments": vars(self.args)}
+            arguments = {name: str(value) for name, value in vars(self.args).items()}
+            state |= {"step": position["step"], "arguments": arguments}
             torch.save(state, self.args.out / "best.tmp")
             (self.args.out / "best.tmp").replace(self.args.out / "best.pt")
 
