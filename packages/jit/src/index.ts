@@ -16,6 +16,7 @@ export { NvccCompiler, type NvccOptions } from './compile/nvcc.js'
 export { type NvrtcBinding, NvrtcCompiler, type NvrtcResult } from './compile/nvrtc.js'
 export type { KernelConfig } from './config.js'
 export { configHeader } from './config-header.js'
+export { type DeviceKernelSpec, DeviceKernels, deviceKernels } from './device-kernels.js'
 export {
   Jit,
   type JitOptions,

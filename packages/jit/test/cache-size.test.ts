@@ -128,7 +128,9 @@ describe('pruning', () => {
 
   it('refuses options that do not exist or make no sense', async () => {
     const { cache } = await observedCache(join(temporaryFolder(), 'cache'))
-    await expect(cache.prune({ maxbytes: 1 } as object)).rejects.toThrow(/unknown option: given maxbytes/)
+    await expect(cache.prune({ maxbytes: 1 } as object)).rejects.toThrow(
+      /unknown option: given maxbytes/,
+    )
     await expect(cache.prune({ maxBytes: 0.5 })).rejects.toThrow(/given 0.5/)
   })
 })

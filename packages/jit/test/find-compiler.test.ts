@@ -59,7 +59,9 @@ describe('finding a compiler', () => {
   })
 
   it('refuses an option it does not know', async () => {
-    await expect(findCompiler({ nvcc: '/x' } as object)).rejects.toThrow(/unknown option: given nvcc/)
+    await expect(findCompiler({ nvcc: '/x' } as object)).rejects.toThrow(
+      /unknown option: given nvcc/,
+    )
   })
 })
 

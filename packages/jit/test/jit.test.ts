@@ -95,7 +95,9 @@ describe('getting kernels', () => {
     const request = { ...requestOf(1), config: { 'no name': 1 } }
     await expect(jit.getKernel(request)).rejects.toThrow(/not a C\+\+ identifier/)
     await expect(Jit.open({ concurrency: 0, cache })).rejects.toThrow(/concurrency/)
-    await expect(Jit.open({ parallel: 2 } as object)).rejects.toThrow(/unknown option: given parallel/)
+    await expect(Jit.open({ parallel: 2 } as object)).rejects.toThrow(
+      /unknown option: given parallel/,
+    )
   })
 })
 

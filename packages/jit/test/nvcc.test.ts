@@ -112,7 +112,9 @@ describe('nvcc', () => {
     const missing = new NvccCompiler(join(temporaryFolder(), 'nvcc'))
     await expect(missing.compile(request)).rejects.toThrow(/could not be started.*DEEPGEMM_NVCC/)
     expect(() => new NvccCompiler('nvcc')).toThrow(/not absolute: given "nvcc"/)
-    expect(() => new NvccCompiler('/x', { timeout: 3 } as object)).toThrow(/unknown option: given timeout/)
+    expect(() => new NvccCompiler('/x', { timeout: 3 } as object)).toThrow(
+      /unknown option: given timeout/,
+    )
   })
 
   it('without room for its temporary files is an error that names TMPDIR', async () => {
