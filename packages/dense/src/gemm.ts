@@ -32,6 +32,9 @@ const OPTIONS = ['out', 'outDType', 'accumulate', 'stream']
  * (two-level accumulation). Batches are [G, M, K] and [G, N, K]. M, N and K may be any size, 0
  * included. Resolves with D, [M, N] or [G, M, N], when it is ready.
  *
+ * On a GPU this is the only form: matrices with f32 scales, N a multiple of 8 and K of 16. The first
+ * product of a kind compiles its kernel; `planGemm` does that ahead of time.
+ *
  * @throws {ShapeError | DTypeError | LayoutError | RecipeError | OptionError | DeviceError | DisposedError}
  */
 export function fp8GemmNT(
@@ -82,6 +85,13 @@ async function gemm(
   const shape = outputShape(problem, a.shape.length === 3)
   if (options.out !== undefined) requireOutput(options.out, shape, device)
   const d = options.out ?? device.zeros({ dtype: problem.out, shape, label: 'product' })
-  enqueueGemm(stream, { form, problem, a, b, out: d })
-  return finish(stream, d, ...(options.out === undefined ? [d] : []))
+  const allocated = options.out === undefined ? [d] : []
+  try {
+    const loading = enqueueGemm(stream, { form, problem, a, b, out: d })
+    if (loading !== undefined) await loading
+  } catch (error) {
+    for (const tensor of allocated) tensor.dispose()
+    throw error
+  }
+  return finish(stream, d, ...allocated)
 }

@@ -7,6 +7,7 @@ import {
   OUT_DTYPES,
   type OutDType,
   type QuantizedTensor,
+  RecipeError,
   requireInteger,
   requireKnownOptions,
   requireOneOf,
@@ -15,10 +16,11 @@ import {
   type Tensor,
 } from '@deepgemm/core'
 import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
-import { configsFor, enqueueGemm } from './backend.js'
+import { type PreparedGemm, prepareGemm } from './backend.js'
 import { outputShape } from './output.js'
 
 const FORMS: readonly GemmForm[] = ['NT', 'NN', 'TN', 'TT']
+const RECIPES_B = ['128x128', '1x128'] as const
 
 /** The products a plan covers: one N and K, any M up to a bound. */
 export type GemmPlanSpec = {
@@ -31,6 +33,8 @@ export type GemmPlanSpec = {
   readonly out?: OutDType
   /** Adds every product to its output. Default false. */
   readonly accumulate?: boolean
+  /** Recipe of B seen K-major, for a GPU's choice of kernels; a CPU runs both. Default `128x128`. */
+  readonly recipeB?: GemmProblem['recipeB']
 }
 
 /** Operands of one run, as `fp8GemmNT` and its siblings take them. */
@@ -48,12 +52,14 @@ export class GemmPlan {
   readonly spec: Required<GemmPlanSpec>
   /** Configs that runs choose among. */
   readonly configs: readonly GemmConfig[]
+  readonly #prepared: PreparedGemm
 
   /** Use `planGemm`. */
-  constructor(device: Device, spec: Required<GemmPlanSpec>, configs: readonly GemmConfig[]) {
+  constructor(device: Device, spec: Required<GemmPlanSpec>, prepared: PreparedGemm) {
     this.device = device
     this.spec = spec
-    this.configs = configs
+    this.configs = prepared.configs
+    this.#prepared = prepared
   }
 
   /**
@@ -70,7 +76,7 @@ export class GemmPlan {
     this.#requireCovered(problem, a)
     requireOutput(out, outputShape(problem, a.shape.length === 3), this.device)
     requirePlannedDType(out, spec.out)
-    enqueueGemm(resolveStream(this.device, run.stream), { form, problem, a, b, out })
+    this.#prepared.enqueue(resolveStream(this.device, run.stream), { form, problem, a, b, out })
   }
 
   #requireCovered(problem: GemmProblem, a: QuantizedTensor): void {
@@ -81,6 +87,7 @@ export class GemmPlan {
         allowed: device.id,
       })
     }
+    requirePlannedRecipe(device, problem, spec)
     if (problem.n === spec.n && problem.k === spec.k && problem.m <= spec.m.max) return
     throw new ShapeError('The plan does not cover this product', {
       given: `M ${problem.m}, N ${problem.n}, K ${problem.k}`,
@@ -94,9 +101,10 @@ export class GemmPlan {
  * Chooses and loads all that products of one N and K, and any M up to `m.max`, will ever need.
  *
  * @throws {OptionError}
+ * @throws {DeviceError | ShapeError | CompileError | CacheError} for what a GPU cannot do or compile
  */
 export async function planGemm(device: Device, spec: GemmPlanSpec): Promise<GemmPlan> {
-  requireKnownOptions('planGemm', spec, ['form', 'n', 'k', 'm', 'out', 'accumulate'])
+  requireKnownOptions('planGemm', spec, ['form', 'n', 'k', 'm', 'out', 'accumulate', 'recipeB'])
   requireInteger('The option n', spec.n, 0)
   requireInteger('The option k', spec.k, 0)
   requireInteger('The option m.max', spec.m?.max, 0)
@@ -105,8 +113,23 @@ export async function planGemm(device: Device, spec: GemmPlanSpec): Promise<Gemm
     form: requireOneOf('The option form', spec.form ?? 'NT', FORMS),
     out: requireOneOf('The option out', spec.out ?? 'bf16', OUT_DTYPES),
     accumulate: spec.accumulate ?? false,
+    recipeB: requireOneOf('The option recipeB', spec.recipeB ?? '128x128', RECIPES_B),
   }
-  return new GemmPlan(device, complete, configsFor(device))
+  const range = { ...complete, m: { min: 1, max: complete.m.max } }
+  return new GemmPlan(device, complete, await prepareGemm(device, range))
+}
+
+function requirePlannedRecipe(
+  device: Device,
+  problem: GemmProblem,
+  spec: Required<GemmPlanSpec>,
+): void {
+  if (device.kind === 'cpu' || problem.recipeB === spec.recipeB) return
+  throw new RecipeError('The plan is for other scales of B', {
+    given: problem.recipeB,
+    allowed: spec.recipeB,
+    remedy: 'Make a plan with the option recipeB.',
+  })
 }
 
 function requirePlannedDType(out: Tensor, planned: OutDType): void {

@@ -81,6 +81,7 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
       m: { max: 9 },
       out: 'bf16',
       accumulate: false,
+      recipeB: '128x128',
     })
     expect(plan.configs.map(configName)).toEqual([
       `${device.kind}/${device.architecture}/${device.parallelism}`,

@@ -1,8 +1,22 @@
 // The one place that knows which devices can cast.
 
-import type { FloatDType, QuantizedTensor, Scales, Tensor } from '@deepgemm/core'
+import type { DeviceRef, FloatDType, QuantizedTensor, Scales, Tensor } from '@deepgemm/core'
 import type { Stream } from '@deepgemm/runtime'
 import { cpuDequantize, cpuQuantize, cpuQueue, cpuRelayoutScales } from '@deepgemm/runtime/cpu'
+import { CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
+import { enqueueCudaCast, prepareCudaCast } from './cuda/quantize.js'
+import { requireCpu } from './cuda/requirements.js'
+
+/** Loads what a cast needs; undefined when nothing is missing. */
+export function prepareCast(
+  device: DeviceRef,
+  source: Tensor<FloatDType>,
+  out: QuantizedTensor,
+  transpose: boolean,
+): Promise<unknown> | undefined {
+  if (device instanceof CudaDevice) return prepareCudaCast(device, source, out, transpose)
+  return undefined
+}
 
 export function enqueueCast(
   stream: Stream,
@@ -10,7 +24,14 @@ export function enqueueCast(
   out: QuantizedTensor,
   transpose: boolean,
 ): void {
-  cpuQuantize(cpuQueue(stream.device, stream), source, out, transpose)
+  if (stream.device instanceof CudaDevice) {
+    enqueueCudaCast(stream as CudaStream, source, out, transpose)
+  } else cpuQuantize(cpuQueue(stream.device, stream), source, out, transpose)
+}
+
+/** @throws {DeviceError} where values and scales cannot be converted back */
+export function requireUncast(device: DeviceRef): void {
+  requireCpu('dequantise', device)
 }
 
 export function enqueueUncast(
@@ -19,6 +40,11 @@ export function enqueueUncast(
   out: Tensor<FloatDType>,
 ): void {
   cpuDequantize(cpuQueue(stream.device, stream), source, out)
+}
+
+/** @throws {DeviceError} where scales cannot be converted */
+export function requireRelayout(device: DeviceRef): void {
+  requireCpu('convert scales', device)
 }
 
 export function enqueueRelayout(

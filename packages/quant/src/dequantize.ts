@@ -8,7 +8,7 @@ import {
   type Tensor,
 } from '@deepgemm/core'
 import { type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueueUncast } from './backend.js'
+import { enqueueUncast, requireUncast } from './backend.js'
 
 export type DequantizeOptions = {
   /** Default `f32`. */
@@ -34,6 +34,7 @@ export async function dequantize(
   const dtype = requireDType('The result of dequantize', options.dtype ?? 'f32', FLOAT_DTYPES)
   const stream = resolveStream(source.device, options.stream)
   const device = source.device as Device
+  requireUncast(device)
   const out = device.zeros({ dtype, shape: source.shape, label: 'dequantised' })
   enqueueUncast(stream, source, out)
   return finish(stream, out, out)

@@ -1,4 +1,5 @@
 import {
+  type FloatDType,
   type QuantizedTensor,
   type Recipe,
   requireBoolean,
@@ -21,7 +22,7 @@ import {
   type Stream,
   sourceTensor,
 } from '@deepgemm/runtime'
-import { enqueueCast } from './backend.js'
+import { enqueueCast, prepareCast } from './backend.js'
 
 export type QuantizeOptions = {
   /** `ue8m0` rounds every scale up to a power of two. Default `f32`. */
@@ -56,13 +57,22 @@ export async function quantize(
   recipe: Recipe,
   options: QuantizeOptions = {},
 ): Promise<QuantizedTensor> {
-  const result = start(device, x, recipe, options, 'view')
-  return finish(resolveStream(device, options.stream), result, result)
+  const cast = open(device, x, recipe, options, 'view')
+  try {
+    const loading = prepareCast(device, cast.source, cast.out, cast.transpose)
+    if (loading !== undefined) await loading
+  } catch (error) {
+    abandon(cast)
+    throw error
+  }
+  const result = start(cast)
+  return finish(cast.stream, result, result)
 }
 
 /**
  * As `quantize`, but returns at once: the result is ready for later work on the same stream.
- * Host data is copied before the call returns.
+ * Host data is copied before the call returns. A GPU must have done a cast of this kind before:
+ * `quantize` compiles, this does not.
  */
 export function enqueueQuantize(
   device: Device,
@@ -70,25 +80,49 @@ export function enqueueQuantize(
   recipe: Recipe,
   options: QuantizeOptions = {},
 ): QuantizedTensor {
-  return start(device, x, recipe, options, 'copy')
+  return start(open(device, x, recipe, options, 'copy'))
 }
 
-function start(
+type Cast = {
+  readonly stream: Stream
+  readonly source: Tensor<FloatDType>
+  /** The source was made for the cast. */
+  readonly temporary: boolean
+  readonly out: QuantizedTensor
+  readonly transpose: boolean
+}
+
+function open(
   device: Device,
   x: HostMatrix | Tensor,
   recipe: Recipe,
   options: QuantizeOptions,
   placement: HostPlacement,
-): QuantizedTensor {
+): Cast {
   requireOptions(recipe, options)
   const stream = resolveStream(device, options.stream)
   const { tensor: source, temporary } = sourceTensor(device, x, placement)
   const { transpose = false, stream: _, ...spec } = options
   const shape = transpose ? source.transpose().shape : source.shape
   const out = allocateQuantized(device, { ...spec, shape, recipe })
-  enqueueCast(stream, source, out, transpose)
+  return { stream, source, temporary, out, transpose }
+}
+
+function start(cast: Cast): QuantizedTensor {
+  const { stream, source, temporary, out, transpose } = cast
+  try {
+    enqueueCast(stream, source, out, transpose)
+  } catch (error) {
+    abandon(cast)
+    throw error
+  }
   if (temporary) source.dispose()
   return out
+}
+
+function abandon({ source, temporary, out }: Cast): void {
+  if (temporary) source.dispose()
+  out.dispose()
 }
 
 function requireOptions(recipe: Recipe, options: QuantizeOptions): void {

@@ -9,7 +9,7 @@ import {
   type ScaleOrientation,
 } from '@deepgemm/core'
 import { allocateScales, type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueueRelayout } from './backend.js'
+import { enqueueRelayout, requireRelayout } from './backend.js'
 
 export type ScaleLayoutOptions = {
   /** Default: as it is. */
@@ -49,6 +49,7 @@ export async function relayoutScales(
   )
   const stream = resolveStream(source.device, options.stream)
   const device = source.device as Device
+  requireRelayout(device)
   const out = allocateScales(device, { shape, recipe, orientation, scaleDType })
   enqueueRelayout(stream, scales, out, shape)
   return finish(stream, new QuantizedTensor(source.values, out), out)

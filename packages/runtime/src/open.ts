@@ -63,7 +63,7 @@ export const Device: {
   list(): Promise<DeviceInfo[]>
   /**
    * Opens a device: the CPU, or with kind `cuda` the first usable GPU. A GPU is opened only on
-   * request: quantisation and products run on the CPU alone so far, on a GPU they are refused.
+   * request: it quantises and multiplies NT matrices; everything else runs on the CPU alone so far.
    *
    * @throws {OptionError | DeviceError | NativeError}
    */

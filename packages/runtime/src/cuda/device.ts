@@ -41,6 +41,7 @@ export class CudaDevice implements Device {
   readonly health: Health
   readonly #ledger = new Ledger()
   readonly #streams = new Set<CudaStream>()
+  readonly #modules = new Set<CudaModule>()
   readonly #transfers: NativeStream
   #defaultStream: CudaStream | undefined
   #disposed = false
@@ -109,10 +110,13 @@ export class CudaDevice implements Device {
     return new PinnedBuffer(this, requireInteger('The page-locked memory', byteLength, 0))
   }
 
-  /** Loads a cubin. @throws {CudaError} */
+  /** Loads a cubin; it is unloaded with the device at the latest. @throws {CudaError} */
   loadModule(cubin: Uint8Array, label = 'cubin'): CudaModule {
     this.#requireLive()
-    return new CudaModule(this, cubin, label)
+    const module = new CudaModule(this, cubin, label)
+    for (const old of this.#modules) if (old.disposed) this.#modules.delete(old)
+    this.#modules.add(module)
+    return module
   }
 
   /**
@@ -155,6 +159,7 @@ export class CudaDevice implements Device {
     } finally {
       this.#disposed = true
       for (const stream of this.#streams) stream.dispose()
+      for (const module of this.#modules) module.dispose()
       this.native.dispose()
     }
   }

@@ -1,4 +1,4 @@
-import { DisposedError, LayoutError } from '@deepgemm/core'
+import { DisposedError, LayoutError, type Tensor } from '@deepgemm/core'
 import type { NativeCudaStream } from '../native/cuda.js'
 import { loadAddon } from '../native/load.js'
 import type { DeviceEvent, Stream } from '../stream.js'
@@ -15,6 +15,7 @@ export class CudaStream implements Stream {
   readonly native: NativeCudaStream
   readonly #log = new LaunchLog()
   readonly #waiters = new Waiters()
+  readonly #workspaces = new Map<string, Tensor<'u8'>>()
   /** Kernels captured so far; undefined unless the stream captures. */
   #captured: KernelNote[] | undefined
   #events = 0
@@ -63,10 +64,27 @@ export class CudaStream implements Stream {
     event.holdBack(this)
   }
 
+  /**
+   * Memory for the kernels of this stream, at least `bytes`. It is zero when it is made, and the same
+   * memory at every call until more is wanted. Freed with the stream.
+   *
+   * @throws {CudaMemoryError | DisposedError}
+   */
+  workspace(label: string, bytes: number): Tensor<'u8'> {
+    this.requireLive()
+    const known = this.#workspaces.get(label)
+    if (known !== undefined && known.byteLength >= bytes) return known
+    const made = this.device.zeros({ dtype: 'u8', shape: [bytes], label })
+    known?.dispose()
+    this.#workspaces.set(label, made)
+    return made
+  }
+
   /** Enqueued work still finishes; nothing more can be enqueued. Idempotent. */
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
+    for (const tensor of this.#workspaces.values()) tensor.dispose()
     this.#waiters.close()
     this.device.health.unwatch(this.#log)
     this.native.dispose()

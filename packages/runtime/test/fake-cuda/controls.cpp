@@ -96,6 +96,13 @@ Napi::Value last_launch(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// lastArguments(): the bytes of the struct that the last kernel of the library was given.
+Napi::Value last_arguments(const Napi::CallbackInfo& info) {
+  std::lock_guard lock(world().mutex);
+  const std::string& bytes = world().last_arguments;
+  return Napi::Buffer<char>::Copy(info.Env(), bytes.data(), bytes.size());
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("reset", Napi::Function::New(env, reset));
   exports.Set("configure", Napi::Function::New(env, configure));
@@ -104,6 +111,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("slow", Napi::Function::New(env, slow));
   exports.Set("calls", Napi::Function::New(env, calls));
   exports.Set("live", Napi::Function::New(env, live));
+  exports.Set("lastArguments", Napi::Function::New(env, last_arguments));
   exports.Set("lastLaunch", Napi::Function::New(env, last_launch));
   return exports;
 }

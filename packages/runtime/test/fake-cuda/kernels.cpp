@@ -61,7 +61,21 @@ Job store_struct(void** parameters) {
   };
 }
 
-constexpr Kernel kKernels[] = {{"fill", fill}, {"copy", copy}, {"store_struct", store_struct}};
+// A kernel of the library: its one struct of arguments is kept for the test to look at.
+template <size_t kBytes>
+Job keep_arguments(void** parameters) {
+  std::string bytes(static_cast<const char*>(parameters[0]), kBytes);
+  return [bytes = std::move(bytes)] { world().last_arguments = bytes; };
+}
+
+constexpr Kernel kKernels[] = {
+    {"fill", fill},
+    {"copy", copy},
+    {"store_struct", store_struct},
+    {"fp8_gemm", keep_arguments<768>},
+    {"quantize_rows", keep_arguments<72>},
+    {"quantize_blocks", keep_arguments<72>},
+};
 
 Launch describe(const CUlaunchConfig& config) {
   Launch launch{config, 1, false};

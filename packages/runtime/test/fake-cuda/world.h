@@ -57,6 +57,8 @@ struct World {
   // An asynchronous error that all later calls report, as after a kernel's wild access.
   CUresult lost = 0;
   std::optional<Launch> last_launch;
+  // Of the last kernel of the library that ran.
+  std::string last_arguments;
 };
 
 // Never destroyed: stream threads may run while the process exits.

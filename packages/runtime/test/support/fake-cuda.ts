@@ -31,6 +31,8 @@ export type FakeCuda = {
   slow(callMilliseconds: number, workMilliseconds: number): void
   calls(): Record<string, number>
   live(): Record<string, number>
+  /** Arguments of the last kernel of the library that ran. */
+  lastArguments(): Uint8Array
   lastLaunch():
     | {
         grid: number[]
