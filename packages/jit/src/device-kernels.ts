@@ -52,7 +52,7 @@ export class DeviceKernels {
       this.#jit = undefined
       throw error
     })
-    const requests = await Promise.all(specs.map(requestOf))
+    const requests = await Promise.all(specs.map(kernelRequest))
     const cubins = await jit.getKernels(requests)
     specs.forEach((spec, i) => {
       // Another call may have loaded it meanwhile.
@@ -64,7 +64,8 @@ export class DeviceKernels {
   }
 }
 
-async function requestOf(spec: DeviceKernelSpec): Promise<KernelRequest> {
+/** What to compile for a kernel: no device is needed, so that a cache can be filled anywhere. */
+export async function kernelRequest(spec: DeviceKernelSpec): Promise<KernelRequest> {
   const { name, struct, config, target } = spec
   const files = new Map(await kernelSources())
   files.set('config.cuh', configHeader(struct, config))

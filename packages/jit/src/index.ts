@@ -12,11 +12,17 @@ export type { CacheRoot } from './cache/root.js'
 export { type CacheRoots, defaultMaxBytes } from './cache/settings.js'
 export type { CompileRequest, CompileResult, Compiler } from './compile/compiler.js'
 export { type FindCompilerOptions, findCompiler } from './compile/find-compiler.js'
+export { type LookedAt, locateNvcc, type NvccLocation } from './compile/locate-nvcc.js'
 export { NvccCompiler, type NvccOptions } from './compile/nvcc.js'
 export { type NvrtcBinding, NvrtcCompiler, type NvrtcResult } from './compile/nvrtc.js'
 export type { KernelConfig } from './config.js'
 export { configHeader } from './config-header.js'
-export { type DeviceKernelSpec, DeviceKernels, deviceKernels } from './device-kernels.js'
+export {
+  type DeviceKernelSpec,
+  DeviceKernels,
+  deviceKernels,
+  kernelRequest,
+} from './device-kernels.js'
 export {
   Jit,
   type JitOptions,

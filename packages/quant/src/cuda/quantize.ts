@@ -1,30 +1,16 @@
 import type { FloatDType, QuantizedTensor, Tensor } from '@deepgemm/core'
-import {
-  SM90_CAST_TILE,
-  type Sm90CastConfig,
-  sm90CastEntry,
-  sm90CastMembers,
-} from '@deepgemm/core/sm90'
-import { type DeviceKernelSpec, deviceKernels } from '@deepgemm/jit'
+import { SM90_CAST_TILE } from '@deepgemm/core/sm90'
+import { deviceKernels } from '@deepgemm/jit'
 import {
   ArgumentList,
   type CudaDevice,
   type CudaKernel,
   type CudaStream,
 } from '@deepgemm/runtime/cuda'
+import { castKernel } from './kernel.js'
 import { castConfig, notLoaded, requireCudaCast } from './requirements.js'
 
 const THREADS = 256
-
-/** What `prepareCudaCast` compiles and `enqueueCudaCast` launches. */
-function castKernel(config: Sm90CastConfig): DeviceKernelSpec {
-  return {
-    name: sm90CastEntry(config),
-    struct: 'QuantizeConfig',
-    config: sm90CastMembers(config),
-    target: config.target,
-  }
-}
 
 /**
  * Compiles and loads the kernel of a cast; undefined when that is done already.

@@ -13,6 +13,8 @@ type CudaProblem = { readonly code: string; readonly given: string; readonly rem
 export type CudaDeviceInfo = {
   readonly library: string
   readonly ordinal: number
+  /** Of CUDA as the driver has it, `13.0`; undefined where the driver gives no answer. */
+  readonly driverVersion: string | undefined
   readonly properties: NativeDeviceProperties | undefined
   readonly problem: CudaProblem | undefined
 }
@@ -26,7 +28,7 @@ export type CudaDeviceInfo = {
 export function probeCuda(): CudaDeviceInfo[] {
   const { path, chosen } = driverLibrary()
   const silent = (problem: CudaProblem): CudaDeviceInfo[] => [
-    { library: path, ordinal: 0, properties: undefined, problem },
+    { library: path, ordinal: 0, driverVersion: undefined, properties: undefined, problem },
   ]
   let probe: NativeProbe
   try {
@@ -41,6 +43,7 @@ export function probeCuda(): CudaDeviceInfo[] {
   return (probe.devices ?? []).map((properties, ordinal) => ({
     library: path,
     ordinal,
+    driverVersion: showVersion(probe.version ?? 0),
     properties,
     problem: driverProblem(path, probe) ?? deviceProblem(properties),
   }))
@@ -86,7 +89,7 @@ function driverProblem(
   path: string,
   { version = 0, missing = [] }: NativeProbe,
 ): CudaProblem | undefined {
-  const shown = `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`
+  const shown = showVersion(version)
   if (version < OLDEST_DRIVER) {
     return {
       code: 'ERR_DRIVER_TOO_OLD',
@@ -100,6 +103,11 @@ function driverProblem(
     given: `driver library ${path} (CUDA ${shown}) without ${missing.join(', ')}`,
     remedy: 'Install the NVIDIA driver anew.',
   }
+}
+
+/** The driver counts 1000 × major + 10 × minor. */
+function showVersion(version: number): string {
+  return `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`
 }
 
 // The kernels are compiled for sm_90a, which no other architecture runs.

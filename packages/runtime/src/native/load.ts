@@ -7,7 +7,9 @@ import type { NativeAddon } from './addon.js'
 
 const require = createRequire(import.meta.url)
 
-let loaded: NativeAddon | undefined
+type LoadedAddon = { readonly addon: NativeAddon; readonly path: string }
+
+let loaded: LoadedAddon | undefined
 
 /**
  * The native addon, loaded on first use: `DEEPGEMM_NATIVE` if set, else a local build, else the
@@ -16,17 +18,26 @@ let loaded: NativeAddon | undefined
  * @throws {NativeError} that lists every place looked at and what to do.
  */
 export function loadAddon(): NativeAddon {
+  return loadedAddon().addon
+}
+
+/** Where the addon was loaded from. @throws {NativeError} */
+export function addonPath(): string {
+  return loadedAddon().path
+}
+
+function loadedAddon(): LoadedAddon {
   loaded ??= findAddon()
   return loaded
 }
 
-function findAddon(): NativeAddon {
+function findAddon(): LoadedAddon {
   const override = process.env['DEEPGEMM_NATIVE']
   if (override !== undefined && override !== '') return loadOverride(override)
   const failures: string[] = []
   for (const candidate of candidates()) {
     try {
-      return require(candidate) as NativeAddon
+      return { addon: require(candidate) as NativeAddon, path: require.resolve(candidate) }
     } catch (error) {
       failures.push(`${candidate} (${firstLine(error)})`)
     }
@@ -38,7 +49,7 @@ function findAddon(): NativeAddon {
   })
 }
 
-function loadOverride(path: string): NativeAddon {
+function loadOverride(path: string): LoadedAddon {
   if (!isAbsolute(path)) {
     throw new NativeError('DEEPGEMM_NATIVE is not an absolute path', {
       given: path,
@@ -46,7 +57,7 @@ function loadOverride(path: string): NativeAddon {
     })
   }
   try {
-    return require(path) as NativeAddon
+    return { addon: require(path) as NativeAddon, path }
   } catch (cause) {
     throw new NativeError('The addon that DEEPGEMM_NATIVE names could not be loaded', {
       given: `${path} (${firstLine(cause)})`,

@@ -1,0 +1,2 @@
+/** The kernels that products need, for tools that compile them ahead of time. Pure. */
+export { gemmConfigs, gemmKernel } from './cuda/configs.js'
