@@ -2,7 +2,8 @@
 // Builds the native addon into build/Release; a name on the command line builds that target of
 // CMakeLists.txt instead, such as fake_cuda. In the repository the tools are devDependencies;
 // where the package is installed, the message below says how to get them. Ninja decides what is
-// stale, so a second run takes a fraction of a second.
+// stale, so a second run takes a fraction of a second. With DEEPGEMM_PREBUILT=1 what was built
+// elsewhere and brought along is used as it is (tools/gpu).
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
@@ -59,7 +60,20 @@ function compile() {
   }
 }
 
+/** Exit status: whether every target was brought along. */
+function usePrebuilt() {
+  const wanted = targets.length > 0 ? targets : ['deepgemm_runtime']
+  const absent = wanted.filter((name) => !existsSync(join(build, 'Release', `${name}.node`)))
+  if (absent.length === 0) return 0
+  process.stderr.write(
+    `DEEPGEMM_PREBUILT is set, but ${absent.join(', ')} is not in ${join(build, 'Release')}.\n` +
+      'Build it before packing, or unset the variable to build here.\n',
+  )
+  return 1
+}
+
 async function main() {
+  if (process.env.DEEPGEMM_PREBUILT === '1') return usePrebuilt()
   const missing = TOOLS.filter((tool) => locate(tool) === undefined)
   if (missing.length > 0) {
     process.stderr.write(
