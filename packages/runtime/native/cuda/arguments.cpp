@@ -16,7 +16,13 @@ CUdeviceptr read_address(Numbers& numbers, Arguments::Memories memories) {
 
 }  // namespace
 
-Arguments::Arguments(const Driver& driver, Numbers& numbers, Memories memories, uint32_t count) {
+Arguments::Arguments(const Driver& driver, Numbers& numbers, Memories memories)
+    : as_struct_(numbers.flag()) {
+  const uint32_t count = numbers.u32();
+  const auto bytes = static_cast<size_t>(numbers.i64());
+  bytes_.reset(static_cast<std::byte*>(
+      ::operator new[](bytes, std::align_val_t(alignof(CUtensorMap)))));
+  whole_ = bytes_.get();
   pointers_.reserve(count);
   for (uint32_t i = 0; i < count; i++) {
     switch (static_cast<Kind>(numbers.i32())) {
@@ -45,11 +51,9 @@ Arguments::Arguments(const Driver& driver, Numbers& numbers, Memories memories, 
   }
 }
 
-void** Arguments::pointers(bool as_struct) { return as_struct ? &whole_ : pointers_.data(); }
-
 void* Arguments::place(size_t bytes, size_t alignment) {
   used_ = (used_ + alignment - 1) / alignment * alignment;
-  void* at = bytes_ + used_;
+  void* at = bytes_.get() + used_;
   used_ += bytes;
   pointers_.push_back(at);
   return at;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -29,13 +30,15 @@ class Arguments {
  public:
   using Memories = std::span<const std::shared_ptr<DeviceMemory>>;
 
-  // Reads `count` arguments, each a kind and its numbers; see arguments.cpp. Throws a Failure where
-  // the driver refuses a tensor map.
-  Arguments(const Driver& driver, Numbers& numbers, Memories memories, uint32_t count);
+  // Reads whether they are one struct, their count and bytes, and the arguments, each a kind and
+  // its numbers; see arguments.cpp. Throws a Failure where the driver refuses a tensor map.
+  Arguments(const Driver& driver, Numbers& numbers, Memories memories);
+  Arguments(const Arguments&) = delete;
+  Arguments& operator=(const Arguments&) = delete;
 
   // What cuLaunchKernelEx takes: one pointer for each argument, or one for all when the kernel
   // takes a struct.
-  void** pointers(bool as_struct);
+  void** pointers() { return as_struct_ ? &whole_ : pointers_.data(); }
 
  private:
   void* place(size_t bytes, size_t alignment);
@@ -46,13 +49,17 @@ class Arguments {
     *static_cast<T*>(place(sizeof(T), alignof(T))) = value;
   }
 
-  // TypeScript refuses arguments beyond the driver's limit.
-  static constexpr size_t kCapacity = 4096;
+  struct Free {
+    void operator()(std::byte* bytes) const {
+      ::operator delete[](bytes, std::align_val_t(alignof(CUtensorMap)));
+    }
+  };
 
-  alignas(CUtensorMap) std::byte bytes_[kCapacity];
+  bool as_struct_;
+  std::unique_ptr<std::byte[], Free> bytes_;
   size_t used_ = 0;
   std::vector<void*> pointers_;
-  void* whole_ = bytes_;
+  void* whole_;
 };
 
 }  // namespace deepgemm::cuda

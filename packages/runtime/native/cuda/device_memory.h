@@ -17,6 +17,10 @@ class DeviceMemory : public Resource {
   CUdeviceptr address() const { return address_; }
   size_t bytes() const { return bytes_; }
 
+  // Its owner wants no more work to use it; a graph may keep it alive still.
+  void release() { released_ = true; }
+  bool released() const { return released_; }
+
   // Copies to and from host memory, in order behind `marks`; blocks until done. On the thread of a
   // job. Throws a Failure.
   using Marks = std::vector<std::shared_ptr<EventHandle>>;
@@ -34,6 +38,7 @@ class DeviceMemory : public Resource {
   std::shared_ptr<EventHandle> ready_;
   CUdeviceptr address_ = 0;
   size_t bytes_;
+  bool released_ = false;
 };
 
 }  // namespace deepgemm::cuda

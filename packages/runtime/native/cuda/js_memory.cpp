@@ -59,6 +59,9 @@ void Memory::write(const Napi::CallbackInfo& info) {
   });
 }
 
-void Memory::dispose(const Napi::CallbackInfo&) { retire(*janitor_, std::exchange(memory_, {})); }
+void Memory::dispose(const Napi::CallbackInfo&) {
+  if (memory_) memory_->release();
+  retire(*janitor_, std::exchange(memory_, {}));
+}
 
 }  // namespace deepgemm::cuda

@@ -78,11 +78,16 @@ export class ArgumentList {
     return this.#bytes
   }
 
-  /** What a launch is told: form, count and arguments. Made once, for launches to be quick. */
+  /** What a launch is told: form, count, bytes and arguments. Made once, for launches to be quick. */
   get numbers(): Float64Array {
-    const isStruct = this.form === 'struct' ? 1 : 0
-    this.#packed ??= Float64Array.of(isStruct, this.#count, ...this.#numbers)
-    return this.#packed
+    if (this.#packed !== undefined) return this.#packed
+    const packed = new Float64Array(3 + this.#numbers.length)
+    packed[0] = this.form === 'struct' ? 1 : 0
+    packed[1] = this.#count
+    packed[2] = this.#bytes
+    packed.set(this.#numbers, 3)
+    this.#packed = packed
+    return packed
   }
 
   /** The memories that the arguments point into. @throws {DeviceError | DisposedError} */

@@ -14,6 +14,8 @@ type Making = {
   readonly label: string
 }
 
+let made = 0
+
 /**
  * Memory of the GPU with an owner. It is freed in stream order: disposing a buffer that a queued
  * kernel or a graph still reads is safe and frees it behind that work.
@@ -22,6 +24,8 @@ export class CudaBuffer implements Storage {
   readonly device: CudaDevice
   readonly byteLength: number
   readonly label: string
+  /** Of this process; never used again. */
+  readonly serial: number = made++
   readonly native: NativeCudaMemory
   readonly #ledger: Ledger
   readonly #entry: number

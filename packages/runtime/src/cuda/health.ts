@@ -63,12 +63,17 @@ export class Health {
    * @throws {CudaError | DeviceLostError}
    */
   call<T>(subject: string, work: () => T, kernel?: KernelNote): T {
-    if (this.#lost !== undefined) throw this.#lost
+    this.requireWorking()
     try {
       return work()
     } catch (cause) {
-      throw this.#typed(subject, cause, kernel)
+      throw this.typed(subject, cause, kernel)
     }
+  }
+
+  /** @throws {DeviceLostError} when nothing more runs on the device */
+  requireWorking(): void {
+    if (this.#lost !== undefined) throw this.#lost
   }
 
   /** Awaits native work. @throws {CudaError | DeviceLostError} */
@@ -76,11 +81,12 @@ export class Health {
     try {
       await work
     } catch (cause) {
-      throw this.#typed(subject, cause)
+      throw this.typed(subject, cause)
     }
   }
 
-  #typed(subject: string, cause: unknown, kernel?: KernelNote): unknown {
+  /** What native code threw, as the error that users get. */
+  typed(subject: string, cause: unknown, kernel?: KernelNote): unknown {
     const failure = cause as NativeFailure
     if (failure?.code !== 'ERR_CUDA') return cause
     const { message: call, given: status, allowed: text = '' } = failure

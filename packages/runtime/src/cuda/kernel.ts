@@ -1,9 +1,10 @@
 import { requireInteger, requireKnownOptions } from '@deepgemm/core'
-import type { NativeCudaFunction } from '../native/cuda.js'
+import type { NativeCudaFunction, NativeCudaMemory } from '../native/cuda.js'
 import { loadAddon } from '../native/load.js'
 import type { ArgumentList } from './argument-list.js'
 import type { KernelNote, LaunchConfig } from './errors.js'
 import type { CudaModule } from './module.js'
+import { PreparedLaunch } from './prepared-launch.js'
 import type { CudaStream } from './stream.js'
 
 /** Extents along x, y and z; those left out are 1. */
@@ -72,22 +73,46 @@ export class CudaKernel {
    * @throws {OptionError | DeviceError | DisposedError | CudaLaunchError | DeviceLostError}
    */
   launch(args: ArgumentList, geometry: Geometry, stream?: CudaStream): void {
-    requireKnownOptions('launch', geometry, ['grid', 'block', 'cluster', 'programmatic'])
-    this.module.requireLive()
     const { device } = this.module
     const target = stream ?? device.defaultStream
     target.requireLive()
     device.requireOwn(`Stream ${target.label}`, target.device)
-    const memories = args.memoriesOn(device)
+    const memories = this.#pack(args, geometry)
     const note: KernelNote = { kernel: this.name, config: this.config, stream: target.label }
-    this.#writeHeader(geometry)
-    scratch.set(args.numbers, HEADER)
     device.health.call(
       'Could not launch',
       () => loadAddon().cuda.launch(target.native, this.native, scratch, memories),
       note,
     )
     target.launched([note])
+  }
+
+  /**
+   * Packs the arguments and encodes their tensor maps, for launches that repeat: each costs little
+   * more than the driver's own call.
+   *
+   * @throws {OptionError | DeviceError | DisposedError | CudaLaunchError | DeviceLostError}
+   */
+  prepare(args: ArgumentList, geometry: Geometry): PreparedLaunch {
+    const memories = this.#pack(args, geometry)
+    const { Launch } = loadAddon().cuda
+    const note: KernelNote = { kernel: this.name, config: this.config }
+    const native = this.module.device.health.call(
+      'Could not prepare',
+      () => new Launch(this.native, scratch, memories),
+      note,
+    )
+    return new PreparedLaunch(this, native)
+  }
+
+  /** Fills `scratch`; the memories that the arguments point into. */
+  #pack(args: ArgumentList, geometry: Geometry): readonly NativeCudaMemory[] {
+    requireKnownOptions('launch', geometry, ['grid', 'block', 'cluster', 'programmatic'])
+    this.module.requireLive()
+    const memories = args.memoriesOn(this.module.device)
+    this.#writeHeader(geometry)
+    scratch.set(args.numbers, HEADER)
+    return memories
   }
 
   #writeHeader({ grid, block, cluster = ONE, programmatic = false }: Geometry): void {

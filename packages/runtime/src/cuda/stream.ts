@@ -8,10 +8,14 @@ import { CudaEvent, foreignEvent } from './event.js'
 import { LaunchLog } from './launch-log.js'
 import { Waiters } from './waiters.js'
 
+let made = 0
+
 /** An in-order queue of the GPU. */
 export class CudaStream implements Stream {
   readonly device: CudaDevice
   readonly label: string
+  /** Of this process; never used again. */
+  readonly serial: number = made++
   readonly native: NativeCudaStream
   readonly #log = new LaunchLog()
   readonly #waiters = new Waiters()

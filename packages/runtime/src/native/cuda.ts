@@ -36,7 +36,13 @@ export interface NativeCuda {
   readonly copyIn: NativeCopy<NativeCudaMemory, NativeCudaPinned>
   readonly copyOut: NativeCopy<NativeCudaPinned, NativeCudaMemory>
   readonly copy: NativeCopy<NativeCudaMemory, NativeCudaMemory>
-  /** The order of `numbers` is written down in `native/cuda/js_launch.cpp`. */
+  /** The order of `numbers` is written down in `native/cuda/packed_launch.h`. */
+  readonly Launch: new (
+    kernel: NativeCudaFunction,
+    numbers: Float64Array,
+    memories: readonly NativeCudaMemory[],
+  ) => NativeCudaLaunch
+  /** The same, once. */
   launch(
     stream: NativeCudaStream,
     kernel: NativeCudaFunction,
@@ -122,6 +128,11 @@ export interface NativeCudaFunction {
     readonly localBytes: number
     readonly registers: number
   }
+}
+
+export interface NativeCudaLaunch {
+  /** False, and nothing is enqueued, when the module or a memory was disposed. */
+  run(stream: NativeCudaStream): boolean
 }
 
 export interface NativeCudaGraph {
