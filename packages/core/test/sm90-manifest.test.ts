@@ -4,8 +4,10 @@ import {
   sm90ConfigName,
   sm90CoveringCasts,
   sm90CoveringConfigs,
+  sm90CoveringTransposes,
   sm90KernelMembers,
   sm90SharedBytes,
+  sm90TransposeMembers,
 } from '@deepgemm/core/sm90'
 import { describe, expect, it } from 'vitest'
 
@@ -20,7 +22,13 @@ function manifest(): string {
     source: `entry/${sm90CastEntry(config)}.cu`,
     config: { name: 'QuantizeConfig', members: sm90CastMembers(config) },
   }))
-  return `${JSON.stringify([...gemms, ...casts], null, 2)}\n`
+  const transposes = sm90CoveringTransposes().map((config) => ({
+    name: `transpose_e4m3 ${config.aligned ? 'aligned' : 'unaligned'}`,
+    source: 'entry/transpose_e4m3.cu',
+    config: { name: 'TransposeConfig', members: sm90TransposeMembers(config) },
+  }))
+  const relayout = { name: 'relayout_scales', source: 'entry/relayout_scales.cu' }
+  return `${JSON.stringify([...gemms, ...casts, ...transposes, relayout], null, 2)}\n`
 }
 
 describe('the manifest of CUDA kernels', () => {

@@ -37,6 +37,13 @@ export {
   kernelKey,
   kernelKeyFormat,
 } from './kernel-key.js'
+export {
+  enqueueScaleRelayout,
+  prepareScaleRelayout,
+  scaleRelayoutKernel,
+} from './shared-kernels/scale-copy.js'
+export { pushScaleGrid, scaleGridView, transposedGrid } from './shared-kernels/scale-grid.js'
+export { enqueueTranspose, prepareTranspose, transposeKernels } from './shared-kernels/transpose.js'
 export { assembleSource, type SourceFiles } from './source/assemble.js'
 export { kernelSources } from './source/kernel-sources.js'
 export { readSourceTree } from './source/source-tree.js'

@@ -75,6 +75,8 @@ constexpr Kernel kKernels[] = {
     {"fp8_gemm", keep_arguments<768>},
     {"quantize_rows", keep_arguments<72>},
     {"quantize_blocks", keep_arguments<72>},
+    {"transpose_e4m3", keep_arguments<208>},
+    {"relayout_scales", keep_arguments<136>},
 };
 
 Launch describe(const CUlaunchConfig& config) {
