@@ -48,6 +48,16 @@ describe('roots', () => {
     }
   })
 
+  it.runIf(process.platform === 'linux').each(['/proc', '/proc/deepgemm/kernels'])(
+    'where nothing can be made, as in %s, are refused at once',
+    async (path) => {
+      const { cache, want } = await observedCache(path)
+      expect(cache.path).toBeUndefined()
+      expect(cache.roots[0]?.problem).toMatch(/ENOENT|does not exist/)
+      expect(await want(1)).toEqual(cubinOf(1))
+    },
+  )
+
   it('in a folder that any user may change are refused', async () => {
     const folder = temporaryFolder()
     mkdirSync(join(folder, 'open'))

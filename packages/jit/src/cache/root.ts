@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { describeError } from '../errno.js'
 import type { CacheFs } from './cache-fs.js'
 import { formatFolder } from './layout.js'
+import { makeFolder } from './make-folder.js'
 import { folderProblem, isMissing, ownUser, ownUserOrRoot, type TrustedOwners } from './trust.js'
 
 /** A folder that holds entries, checked when the cache was opened. */
@@ -27,7 +28,7 @@ export type OpenedRoot = { readonly root: CacheRoot; readonly usable: UsableRoot
 export async function openRoot(fs: CacheFs, path: string, writable: boolean): Promise<OpenedRoot> {
   const owners = writable ? ownUser() : ownUserOrRoot()
   try {
-    if (writable) await fs.mkdir(path, { recursive: true, mode: 0o700 })
+    if (writable) await makeFolder(fs, path)
     const real = await fs.realpath(path)
     const folder = join(real, formatFolder)
     const problem = await rootProblem(fs, real, folder, writable, owners)
@@ -48,7 +49,7 @@ async function rootProblem(
 ): Promise<string | undefined> {
   const problem = await folderProblem(fs, real, owners)
   if (problem !== undefined) return problem
-  if (writable) await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+  if (writable) await makeFolder(fs, folder)
   try {
     return await folderProblem(fs, folder, owners)
   } catch (error) {
