@@ -8,9 +8,8 @@ import { quantizeCommand } from './commands/quantize.js'
 import { verifyCommand } from './commands/verify.js'
 import type { RawOptions } from './options.js'
 import type { Terminal } from './output/terminal.js'
-
-/** Makes the terminal a command writes to, once its options are known. */
-export type TerminalFactory = (json: boolean) => Terminal
+import { cacheCommands } from './program/cache.js'
+import type { On, TerminalFactory } from './program/terminal-factory.js'
 
 /** The command line: every command with its options. Actions resolve to exit codes. */
 export function program(version: string, terminal: TerminalFactory): CAC {
@@ -21,12 +20,11 @@ export function program(version: string, terminal: TerminalFactory): CAC {
   checkpointCommands(cli, on)
   modelCommands(cli, on)
   machineCommands(cli, on)
+  cacheCommands(cli, on)
   cli.help()
   cli.version(version)
   return cli
 }
-
-type On = (options: RawOptions) => Terminal
 
 function checkpointCommands(cli: CAC, on: On): void {
   cli

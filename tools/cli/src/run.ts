@@ -1,6 +1,8 @@
 import { OptionError } from 'deepgemm'
 import { errorSentence, exitCodeOf } from './errors.js'
-import { program, type TerminalFactory } from './program.js'
+import { joinCommand } from './program/command-groups.js'
+import type { TerminalFactory } from './program/terminal-factory.js'
+import { program } from './program.js'
 import { usageError } from './usage-error.js'
 
 /** Exit code of a process that Ctrl-C ended. */
@@ -16,14 +18,11 @@ export async function run(
   const cli = program(version, terminal)
   try {
     requireNoEmpty(args)
-    cli.parse(['node', 'deepgemm', ...args], { run: false })
+    const names = cli.commands.map(({ name }) => name)
+    cli.parse(['node', 'deepgemm', ...joinCommand(args, names)], { run: false })
     if (cli.options['help'] === true || cli.options['version'] === true) return 0
     if (cli.matchedCommand === undefined) {
-      if (args.length > 0)
-        throw unknownCommand(
-          args[0] as string,
-          cli.commands.map(({ name }) => name),
-        )
+      if (args.length > 0) throw unknownCommand(args[0] as string, names)
       cli.outputHelp()
       return 2
     }

@@ -28,3 +28,12 @@ export function formatError(value: number): string {
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`
 }
+
+/** `just now`, `12 min ago`, `3 d ago`. */
+export function formatAge(time: Date, now: Date = new Date()): string {
+  const minutes = Math.floor((now.getTime() - time.getTime()) / 60_000)
+  if (minutes < 1) return 'just now'
+  if (minutes < 60) return `${minutes} min ago`
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ago`
+  return `${Math.floor(minutes / (24 * 60))} d ago`
+}
