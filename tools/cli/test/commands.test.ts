@@ -68,15 +68,6 @@ describe('deepgemm gemm', () => {
   })
 })
 
-describe('deepgemm doctor', () => {
-  it('finds a healthy machine', async () => {
-    const { code, stdout } = await deepgemm(['doctor'])
-    expect(code).toBe(0)
-    expect(stdout).toMatch(/ok {2}Device cpu: .*self-test correct/)
-    expect(stdout).toMatch(/ok {2}GPU: /)
-  })
-})
-
 describe('deepgemm generate', () => {
   it('writes the same text for the same seed', async () => {
     const args = ['generate', MODEL, '--prompt', 'The whale', '--max-tokens', '12', '--json']

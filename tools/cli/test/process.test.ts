@@ -18,6 +18,7 @@ describe('the process of the command', () => {
       'gemm',
       'doctor',
       'demo',
+      'cache warm',
     ]) {
       expect(stdout).toContain(command)
     }
@@ -48,8 +49,9 @@ describe('the process of the command', () => {
     expect(healthy).toBe(false)
     expect(findings).toContainEqual({
       name: 'Native addon',
-      ok: false,
-      detail: expect.stringMatching(/DEEPGEMM_NATIVE.*\/nowhere\/addon\.node.*unset it/),
+      state: 'problem',
+      detail: expect.stringMatching(/DEEPGEMM_NATIVE.*\/nowhere\/addon\.node/),
+      remedy: expect.stringMatching(/unset it/),
     })
   })
 
