@@ -11,6 +11,18 @@ enum class Scaling { kVectors, kBlocks };
 
 enum class Output { kBf16, kF32 };
 
+// How rows, or slices of K, belong to groups. A config that does not say is dense.
+enum class Layout { kDense, kContiguous, kPacked, kMasked, kKGrouped };
+
+template <class Config>
+constexpr Layout layout_of() {
+  if constexpr (requires { Config::kLayout; }) {
+    return Config::kLayout;
+  } else {
+    return Layout::kDense;
+  }
+}
+
 // What a cast reads.
 enum class Source { kF32, kF16, kBf16 };
 

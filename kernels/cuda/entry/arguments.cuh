@@ -30,6 +30,12 @@ struct GemmArguments {
   u32 workers;         // clusters in the grid
   u32 streamed_tiles;  // tiles that workers share along K, see scheduler/work_list.cuh
   u32 weights_ready;   // 1: no kernel still running writes B or its scales
+
+  // Grouped products. The extent of the weights and the tiles along them are those of one group;
+  // streamed_tiles is a Streaming, because the number of tiles is only known here.
+  const int* group_data;  // of a row, offsets, or sizes, as the layout has it
+  u32 groups;
+  u32 group_rows;  // rows of D from one group to the next: masked, k-grouped
 };
 
 static_assert(sizeof(GemmArguments) == 768, "the host packs 768 bytes of arguments");

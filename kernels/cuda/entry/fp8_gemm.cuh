@@ -1,8 +1,10 @@
-// Dense FP8 GEMM for Hopper: persistent blocks of one producer warp group and one to three math
-// warp groups, which meet in a ring of shared-memory stages.
+// FP8 GEMM for Hopper, dense and grouped: persistent blocks of one producer warp group and one to
+// three math warp groups, which meet in a ring of shared-memory stages.
 #pragma once
 
 #include "pipeline/consumer.cuh"
+#include "pipeline/group_consumer.cuh"
+#include "pipeline/job_finder.cuh"
 #include "pipeline/producer.cuh"
 
 namespace deepgemm {
@@ -23,6 +25,12 @@ DEEPGEMM_DEVICE void init_barriers(SharedStorage<Config>& shared) {
   for (int i = 0; i < Config::kStages; ++i) {
     ptx::barrier_init(&shared.full[i], 1);
     ptx::barrier_init(&shared.empty[i], T::kMathWarps * T::kCluster);
+  }
+  if constexpr (T::kGrouped) {
+    for (int i = 0; i < kJobSlots; ++i) {
+      ptx::barrier_init(&shared.jobs.full[i], 1);
+      ptx::barrier_init(&shared.jobs.empty[i], T::kMathWarps + 1);
+    }
   }
   ptx::fence_barrier_init();
 }
@@ -66,9 +74,17 @@ DEEPGEMM_DEVICE void fp8_gemm_block(const GemmArguments& arguments, SharedStorag
   if (threadIdx.x >= T::kMathThreads) {
     if constexpr (Budget::kHandOut) ptx::give_registers<Budget::kProducer>();
     if (threadIdx.x == T::kMathThreads) Producer<Config>(arguments, shared, place).run();
+    if constexpr (T::kGrouped) {
+      const u32 warp = (threadIdx.x - T::kMathThreads) / kWarpThreads;
+      if (warp == 1) find_jobs<Config>(arguments, shared, place);
+    }
   } else {
     if constexpr (Budget::kHandOut) ptx::take_registers<Budget::kMath>();
-    Consumer<Config>(arguments, shared, place).run();
+    if constexpr (T::kGrouped) {
+      GroupConsumer<Config>(arguments, shared, place).run();
+    } else {
+      Consumer<Config>(arguments, shared, place).run();
+    }
   }
   // A block must not leave while its peer still signals its barriers or writes its stages.
   if constexpr (T::kCluster > 1) sync_all<Config>();

@@ -1,5 +1,5 @@
-// D straight from registers: f32, or what is added to D. Eight threads of a warp write whole
-// sectors of 32 bytes of f32, in both orientations.
+// D straight from registers: f32, what is added to D, and tiles of groups that do not fill them.
+// Eight threads of a warp write whole sectors of 32 bytes of f32, in both orientations.
 #pragma once
 
 #include "pipeline/main_loop.cuh"
@@ -17,6 +17,14 @@ struct ElementOf<Output::kF32> {
   using Type = float;
 };
 
+// What a tile may write.
+struct StoreBounds {
+  u32 left_end;
+  u32 right_end;
+  void* out;
+  int only_group;  // contiguous and accumulating: the group whose rows are added to; -1 for all
+};
+
 template <class Config>
 class DirectStore {
   using T = Tile<Config>;
@@ -27,76 +35,122 @@ class DirectStore {
       : arguments_(arguments), me_(me) {}
 
   DEEPGEMM_DEVICE void store(Corner corner, const Sums<Config>& sums) const {
+    store(corner, {arguments_.left_extent, arguments_.right_extent, arguments_.direct_out, -1},
+          sums);
+  }
+
+  DEEPGEMM_DEVICE void store(Corner corner, const StoreBounds& bounds,
+                             const Sums<Config>& sums) const {
 #pragma unroll
     for (int chunk = 0; chunk < T::kChunks; ++chunk) {
       const u32 left = corner.left + me_.group * T::kGroupRows +
                        chunk / Config::kColumnSplits * 64 + me_.first_row();
       const u32 right =
           corner.right + chunk % Config::kColumnSplits * T::kChunkColumns + me_.first_column();
-      store_chunk(left, right, sums[chunk]);
+      store_chunk(left, right, bounds, sums[chunk]);
     }
   }
 
   DEEPGEMM_DEVICE void finish() const {}
 
  private:
+  using Element = typename ElementOf<Config::kOut>::Type;
+
   // The old values of a batch are all read before the first new one is written, so that the reads
   // overlap; a whole chunk of them would not fit into the registers.
   static constexpr int kBatch = 32;
 
-  DEEPGEMM_DEVICE void store_chunk(u32 left, u32 right,
+  // Where the thread's part of a chunk goes. Unswapped it is in two rows of D, 8 apart, with pairs
+  // of neighbours 8 columns apart; swapped it is in two columns, and a pair is in two rows.
+  struct Place {
+    Element* first;  // register 0
+    u32 right;
+    bool covers[2];  // the two left rows
+  };
+
+  DEEPGEMM_DEVICE Place place_of(u32 left, u32 right, const StoreBounds& bounds) const {
+    const u32 row = Config::kSwapped ? right : left;
+    const u32 column = Config::kSwapped ? left : right;
+    return {static_cast<Element*>(bounds.out) + row * arguments_.out_stride + column,
+            right,
+            {covers_left(left, bounds), covers_left(left + 8, bounds)}};
+  }
+
+  DEEPGEMM_DEVICE bool covers_left(u32 left, const StoreBounds& bounds) const {
+    if (left >= bounds.left_end) return false;
+    if constexpr (T::kLayout == Layout::kContiguous && Config::kAccumulate) {
+      return bounds.only_group < 0 ||
+             ptx::load_constant(arguments_.group_data + left) == bounds.only_group;
+    }
+    return true;
+  }
+
+  DEEPGEMM_DEVICE void store_chunk(u32 left, u32 right, const StoreBounds& bounds,
                                    const float (&values)[T::kChunkRegisters]) const {
+    const Place place = place_of(left, right, bounds);
 #pragma unroll
     for (int begin = 0; begin < T::kChunkRegisters; begin += kBatch) {
       float old[kBatch] = {};
 #pragma unroll
       for (int r = begin; r < least(begin + kBatch, T::kChunkRegisters); r += 2) {
         if constexpr (Config::kAccumulate) {
-          read_pair(left + r % 4 * 4, right + r / 4 * 8, old[r - begin], old[r - begin + 1]);
+          read_pair(place, bounds, r, old[r - begin], old[r - begin + 1]);
         }
       }
 #pragma unroll
       for (int r = begin; r < least(begin + kBatch, T::kChunkRegisters); r += 2) {
-        write_pair(left + r % 4 * 4, right + r / 4 * 8, values[r] + old[r - begin],
+        write_pair(place, bounds, r, values[r] + old[r - begin],
                    values[r + 1] + old[r - begin + 1]);
       }
     }
   }
 
-  // A pair is two neighbours along the right operand. Unswapped, its extent (N) is a multiple of
-  // 8, so that both are inside or outside; swapped it is M, and they lie in different rows of D.
-  DEEPGEMM_DEVICE void read_pair(u32 left, u32 right, float& a, float& b) const {
-    if (left >= arguments_.left_extent || right >= arguments_.right_extent) return;
+  // Unswapped, the extent along the right operand (N) is a multiple of 8, so that both of a pair
+  // are inside or outside; swapped it is tokens.
+  DEEPGEMM_DEVICE static bool covers(const Place& place, const StoreBounds& bounds, int r) {
+    return place.covers[r % 4 / 2] && place.right + r / 4 * 8 < bounds.right_end;
+  }
+
+  DEEPGEMM_DEVICE static bool covers_second(const Place& place, const StoreBounds& bounds, int r) {
+    return place.right + r / 4 * 8 + 1 < bounds.right_end;
+  }
+
+  DEEPGEMM_DEVICE Element* element(const Place& place, int r) const {
+    const i64 stride = arguments_.out_stride;
+    if constexpr (Config::kSwapped) return place.first + r / 4 * 8 * stride + r % 4 * 4;
+    return place.first + r % 4 * 4 * stride + r / 4 * 8;
+  }
+
+  DEEPGEMM_DEVICE void read_pair(const Place& place, const StoreBounds& bounds, int r, float& a,
+                                 float& b) const {
+    if (!covers(place, bounds, r)) return;
+    const Element* from = element(place, r);
     if constexpr (Config::kSwapped) {
-      a = load(element(right, left));
-      if (right + 1 < arguments_.right_extent) b = load(element(right + 1, left));
+      a = load(from);
+      if (covers_second(place, bounds, r)) b = load(from + arguments_.out_stride);
     } else if constexpr (Config::kOut == Output::kF32) {
-      const float2 pair = *reinterpret_cast<const float2*>(element(left, right));
+      const float2 pair = ptx::load_pair(from);
       a = pair.x;
       b = pair.y;
     } else {
-      const u32 pair = *reinterpret_cast<const u32*>(element(left, right));
+      const u32 pair = *reinterpret_cast<const u32*>(from);
       a = __uint_as_float(pair << 16);
       b = __uint_as_float(pair & 0xffff0000u);
     }
   }
 
-  DEEPGEMM_DEVICE void write_pair(u32 left, u32 right, float a, float b) const {
-    if (left >= arguments_.left_extent || right >= arguments_.right_extent) return;
+  DEEPGEMM_DEVICE void write_pair(const Place& place, const StoreBounds& bounds, int r, float a,
+                                  float b) const {
+    if (!covers(place, bounds, r)) return;
+    Element* to = element(place, r);
     if constexpr (Config::kSwapped) {
-      put(element(right, left), a);
-      if (right + 1 < arguments_.right_extent) put(element(right + 1, left), b);
+      put(to, a);
+      if (covers_second(place, bounds, r)) put(to + arguments_.out_stride, b);
     } else if constexpr (Config::kOut == Output::kF32) {
-      *reinterpret_cast<float2*>(element(left, right)) = {a, b};
+      ptx::store_pair(to, a, b);
     } else {
-      *reinterpret_cast<u32*>(element(left, right)) = ptx::pack_bf16(a, b);
+      *reinterpret_cast<u32*>(to) = ptx::pack_bf16(a, b);
     }
-  }
-
-  using Element = typename ElementOf<Config::kOut>::Type;
-
-  DEEPGEMM_DEVICE Element* element(u32 row, u32 column) const {
-    return static_cast<Element*>(arguments_.direct_out) + row * arguments_.out_stride + column;
   }
 
   DEEPGEMM_DEVICE static float load(const float* from) { return *from; }

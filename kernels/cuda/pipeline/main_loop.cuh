@@ -10,6 +10,7 @@
 // wgmma of its four is left, so that the other's products follow without a gap.
 #pragma once
 
+#include "pipeline/k_tail.cuh"
 #include "pipeline/ring.cuh"
 #include "pipeline/scales.cuh"
 #include "ptx/mbarrier.cuh"
@@ -38,9 +39,11 @@ class MainLoop {
     if (Config::kOrdered && me_.group == 0) await_turn();
   }
 
-  DEEPGEMM_DEVICE void run(const Segment& segment, Corner corner, Sums<Config>& sums) {
+  DEEPGEMM_DEVICE void run(const Segment& segment, const TileCorner<Config>& corner,
+                           Sums<Config>& sums) {
     BlockScales<Config> blocks(arguments_, corner, me_.group, segment);
     offset_ = corner.right % kScaleBlock;
+    if constexpr (T::kLayout == Layout::kKGrouped) k_size_ = corner.k_size;
     u32 k_block = segment.k_begin;
     if constexpr (Config::kUnroll > 1) {
       for (; segment.k_end - k_block >= Config::kUnroll; k_block += Config::kUnroll) {
@@ -65,6 +68,9 @@ class MainLoop {
       if (step % T::kChunks == 0) {
         ptx::barrier_wait(&shared_.full[ring_.stage], ring_.parity);
         stage[now] = ring_.stage;
+        if constexpr (T::kLayout == Layout::kKGrouped) {
+          clear_k_tail(shared_, ring_.stage, k_size_ - (k_block + block) * kScaleBlock);
+        }
         scales[now].load(shared_, ring_.stage, me_);
         blocks.take(k_block + block, scales[now].block);
         ring_.advance();
@@ -144,6 +150,7 @@ class MainLoop {
   MathThread me_;
   Ring<Config::kStages> ring_;
   u32 offset_ = 0;
+  u32 k_size_ = 0;  // k-grouped: columns of the group
 };
 
 }  // namespace deepgemm

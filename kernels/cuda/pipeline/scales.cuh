@@ -19,8 +19,8 @@ class BlockScales {
   static constexpr int kCount = T::kLeftVectors ? T::kRightBlocks : T::kRowBlocks;
   static constexpr int kValues = most(kCount, 1);
 
-  DEEPGEMM_DEVICE BlockScales(const GemmArguments& arguments, Corner corner, u32 group,
-                              const Segment& segment)
+  DEEPGEMM_DEVICE BlockScales(const GemmArguments& arguments, const TileCorner<Config>& corner,
+                              u32 group, const Segment& segment)
       : last_(segment.k_end - 1) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
@@ -29,7 +29,7 @@ class BlockScales {
                                       : corner.left + group * T::kGroupRows + i * 64;
       // Past the operand's end the partial sums are zero, and any scale will do.
       const u32 block = least(row, extent - 1) / kScaleBlock;
-      rows_[i] = arguments.block_scales + static_cast<u64>(block) * arguments.block_scale_stride;
+      rows_[i] = block_scale_row<Config>(arguments, corner, block);
       next_[i] = ptx::load_constant(rows_[i] + segment.k_begin);
     }
   }

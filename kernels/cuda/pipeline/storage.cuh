@@ -2,6 +2,7 @@
 // here.
 #pragma once
 
+#include "pipeline/job.cuh"
 #include "pipeline/tile.cuh"
 
 namespace deepgemm {
@@ -20,6 +21,7 @@ struct alignas(1024) SharedStorage {
   float right_scales[Config::kStages][round_up(T::kRightVectors ? T::kRight : 1, kLine / 4)];
   u64 full[Config::kStages];
   u64 empty[Config::kStages];
+  [[no_unique_address]] JobStorage<T::kGrouped> jobs;
 
   static_assert(T::kLeftBytes % kSwizzleAtomBytes == 0 && T::kRightBytes % kSwizzleAtomBytes == 0,
                 "every stage starts at a whole swizzle atom");

@@ -10,6 +10,9 @@ namespace deepgemm {
 
 template <class Config>
 struct Tile {
+  static constexpr Layout kLayout = layout_of<Config>();
+  static constexpr bool kGrouped = kLayout != Layout::kDense;
+
   static constexpr int kLeft = Config::kBlockLeft;
   static constexpr int kRight = Config::kBlockRight;
   static constexpr int kRowBlocks = Config::kRowBlocks;
@@ -42,7 +45,9 @@ struct Tile {
       kLeftBytes + kRightBytes + (kLeftVectors ? kLeft * 4 : 0) + (kRightVectors ? kRight * 4 : 0);
 
   // D goes through shared memory in panels of one swizzle span; see epilogue/staged_store.cuh.
-  static constexpr bool kStaged = Config::kOut == Output::kBf16 && !Config::kAccumulate;
+  // A group's few tokens seldom fill a swapped tile, and only full tiles can go that way.
+  static constexpr bool kStaged =
+      Config::kOut == Output::kBf16 && !Config::kAccumulate && !(kGrouped && Config::kSwapped);
   static constexpr int kPanelColumns = Config::kSwapped ? 64 : common_divisor(kRight, 64);
   static constexpr int kOutBytes = kStaged ? kLeft * kRight * 2 : 0;
 
@@ -56,6 +61,11 @@ struct Tile {
   static_assert(kLeftVectors || kRightVectors, "at least one operand has 1x128 scales");
   static_assert(Config::kSwapped == !kLeftVectors,
                 "128x128 scales of the left operand mean swapped operands");
+  static_assert(!Config::kSwapped ||
+                    (kLayout != Layout::kContiguous && kLayout != Layout::kKGrouped),
+                "swapped operands are for the layouts of few tokens per group");
+  static_assert((kLayout == Layout::kKGrouped) <= (kLeftVectors && kRightVectors),
+                "slices of K have 1x128 scales on both sides");
   static_assert(!kSharesRight || kRight % 16 == 0, "each block loads whole groups of 8 rows");
   static_assert(Config::kAccumulators == 1 || Config::kAccumulators == 2,
                 "one accumulator, or two in turn");

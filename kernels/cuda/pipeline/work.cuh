@@ -20,6 +20,30 @@ struct Corner {
   u32 right;
 };
 
+// The same in a grouped product: tokens count from the first row of D, weights from the first row
+// of their group.
+struct GroupCorner {
+  u32 left;
+  u32 right;
+  u32 group;
+  u32 k_size;  // columns of a k-grouped tile's group
+
+  DEEPGEMM_DEVICE operator Corner() const { return {left, right}; }
+};
+
+template <bool kGrouped>
+struct CornerOf {
+  using Type = Corner;
+};
+
+template <>
+struct CornerOf<true> {
+  using Type = GroupCorner;
+};
+
+template <class Config>
+using TileCorner = typename CornerOf<Tile<Config>::kGrouped>::Type;
+
 DEEPGEMM_DEVICE WorkShape work_shape(const GemmArguments& arguments) {
   return {arguments.left_tiles * arguments.right_tiles,
           ceil_div(arguments.k, static_cast<u32>(kScaleBlock)), arguments.workers,
@@ -36,6 +60,17 @@ DEEPGEMM_DEVICE Corner corner_of(const GemmArguments& arguments, u32 tile, u32 r
       place_of_tile(tile, arguments.left_tiles, arguments.right_tiles, arguments.band);
   return {(place.left * kLeftBlocks + (T::kSharesRight ? rank : 0)) * T::kLeft,
           (place.right * kRightBlocks + (T::kSharesLeft ? rank : 0)) * T::kRight};
+}
+
+// A row of the weights' 128x128 scales; in a grouped product, of the tile's group.
+template <class Config>
+DEEPGEMM_DEVICE const float* block_scale_row(const GemmArguments& arguments,
+                                             const TileCorner<Config>& corner, u32 block) {
+  if constexpr (Tile<Config>::kGrouped) {
+    const u32 weights = Config::kSwapped ? arguments.left_extent : arguments.right_extent;
+    block += corner.group * ceil_div(weights, static_cast<u32>(kScaleBlock));
+  }
+  return arguments.block_scales + static_cast<u64>(block) * arguments.block_scale_stride;
 }
 
 }  // namespace deepgemm

@@ -12,6 +12,12 @@ DEEPGEMM_DEVICE float load_constant(const float* from) {
   return value;
 }
 
+DEEPGEMM_DEVICE int load_constant(const int* from) {
+  int value;
+  asm volatile("ld.global.nc.s32 %0, [%1];" : "=r"(value) : "l"(from));
+  return value;
+}
+
 // ld.global.cg: from L2, past an L1 that may hold an older copy.
 DEEPGEMM_DEVICE float4 load_l2(const float4* from) {
   float4 value;
@@ -20,6 +26,21 @@ DEEPGEMM_DEVICE float4 load_l2(const float4* from) {
                : "l"(from)
                : "memory");
   return value;
+}
+
+// ld.global.v2, st.global.v2: left to itself, the compiler makes two accesses of a pair whose
+// registers are not neighbours.
+DEEPGEMM_DEVICE float2 load_pair(const float* from) {
+  float2 pair;
+  asm volatile("ld.global.v2.f32 {%0, %1}, [%2];"
+               : "=f"(pair.x), "=f"(pair.y)
+               : "l"(from)
+               : "memory");
+  return pair;
+}
+
+DEEPGEMM_DEVICE void store_pair(float* to, float a, float b) {
+  asm volatile("st.global.v2.f32 [%0], {%1, %2};" ::"l"(to), "f"(a), "f"(b) : "memory");
 }
 
 // st.release.gpu: what this block wrote before, as far as this thread is synchronised with it, is

@@ -24,4 +24,7 @@ export const SM90_ARGUMENTS = {
   workers: 708,
   streamedTiles: 712,
   weightsReady: 716,
+  groupData: 720,
+  groups: 728,
+  groupRows: 732,
 } as const

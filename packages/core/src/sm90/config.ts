@@ -1,16 +1,19 @@
+import type { GroupLayout } from '../groups.js'
 import type { OutDType } from '../problem.js'
 
 /** `vectors`: 1x128, a scale per row and 128 of K. `blocks`: 128x128. */
 export type Sm90Scaling = 'vectors' | 'blocks'
 
 /**
- * The compile-time choices of the dense FP8 GEMM for Hopper (`kernels/cuda/entry/fp8_gemm.cu`).
+ * The compile-time choices of the FP8 GEMM for Hopper (`kernels/cuda/entry/fp8_gemm.cu`).
  *
  * D = left × rightᵀ. The left operand lies on the 64-row side of wgmma. Unswapped, left is A and
  * right is B; swapped, left is B (the weights) and right is A (few tokens).
  */
 export type Sm90Config = {
   readonly target: 'sm_90a'
+  /** How rows, or slices of K, belong to groups; left out in dense products. */
+  readonly layout?: GroupLayout
   /** Rows of the left operand in a tile: math warp groups × 64 × `rowBlocks`. */
   readonly blockLeft: number
   /** Rows of the right operand in a tile. */
@@ -41,6 +44,7 @@ export type Sm90Config = {
 /** A short stable name for messages and tables, such as `256x128/s3/left/ordered/bf16`. */
 export function sm90ConfigName(config: Sm90Config): string {
   const parts = [
+    config.layout ?? '',
     `${config.swapped ? 'swapped-' : ''}${config.blockLeft}x${config.blockRight}`,
     `s${config.stages}`,
     config.multicast === 'none' ? '' : config.multicast,
@@ -53,13 +57,22 @@ export function sm90ConfigName(config: Sm90Config): string {
   return parts.filter((part) => part !== '').join('/')
 }
 
+const LAYOUT_NAMES: Readonly<Record<GroupLayout, string>> = {
+  contiguous: 'kContiguous',
+  packed: 'kPacked',
+  masked: 'kMasked',
+  'k-grouped': 'kKGrouped',
+}
+
 /** The choices in the words of the kernel source: members of its config struct. */
 export function sm90KernelMembers(
   config: Sm90Config,
   sharedBytes: number,
 ): Record<string, string | number | boolean> {
   const capital = (word: string): string => `${word[0]?.toUpperCase()}${word.slice(1)}`
+  const { layout } = config
   return {
+    ...(layout === undefined ? {} : { kLayout: `Layout::${LAYOUT_NAMES[layout]}` }),
     kAccumulate: config.accumulate,
     kAccumulators: config.accumulators,
     kBlockLeft: config.blockLeft,

@@ -1,3 +1,4 @@
+import type { GroupLayout } from '../groups.js'
 import type { OutDType } from '../problem.js'
 import type { Sm90Config } from './config.js'
 import { isLegalSm90Config } from './legality.js'
@@ -8,6 +9,8 @@ export type Sm90Family = {
   readonly recipeB: '128x128' | '1x128'
   readonly out: OutDType
   readonly accumulate: boolean
+  /** Left out in dense products. */
+  readonly layout?: GroupLayout
 }
 
 type Shape = Omit<Sm90Config, 'stages' | keyof Sm90Family | 'rightScaling'>
@@ -64,8 +67,8 @@ export function sm90Candidates(family: Sm90Family): readonly Sm90Config[] {
   return shapes.map((shape) => complete(shape, family)).filter(isLegalSm90Config)
 }
 
-function complete(shape: Shape, { recipeB, out, accumulate }: Sm90Family): Sm90Config {
+function complete(shape: Shape, { recipeB, ...rest }: Sm90Family): Sm90Config {
   const rightScaling = shape.swapped || recipeB === '1x128' ? 'vectors' : 'blocks'
-  const partial = { ...shape, rightScaling, out, accumulate } as const
+  const partial = { ...shape, ...rest, rightScaling } as const
   return { ...partial, stages: stagesThatFit(partial, mostStages) }
 }

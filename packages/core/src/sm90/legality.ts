@@ -64,6 +64,12 @@ const rules: readonly Rule[] = [
     allowed: 'vectors × blocks, vectors × vectors, or swapped blocks × vectors',
   },
   {
+    holds: fitsLayout,
+    given: (c) => `${c.layout}${c.swapped ? ', swapped' : ''}, multicast ${c.multicast}`,
+    allowed:
+      'swapped, without a cluster, in the dense, packed and masked layouts; k-grouped with 1x128 scales of both operands, the others with one',
+  },
+  {
     holds: (c) => accumulatorRegisters(c) <= registerRoom(c),
     given: (c) => `${accumulatorRegisters(c)} accumulator registers per thread`,
     allowed: 'what leaves a thread registers to work with',
@@ -74,6 +80,14 @@ const rules: readonly Rule[] = [
     allowed: 'what fits a multiprocessor blocksPerSm times',
   },
 ]
+
+function fitsLayout({ layout, ...config }: Sm90Config): boolean {
+  if (layout === undefined) return true
+  const bothVectors = config.leftScaling === 'vectors' && config.rightScaling === 'vectors'
+  if (bothVectors !== (layout === 'k-grouped')) return false
+  const isShort = layout === 'packed' || layout === 'masked'
+  return !config.swapped || (isShort && config.multicast === 'none')
+}
 
 function bothBlocks(config: Sm90Config): boolean {
   return config.leftScaling === 'blocks' && config.rightScaling === 'blocks'

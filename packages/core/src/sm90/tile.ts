@@ -38,8 +38,12 @@ export function clusterTile(config: Sm90Config): { readonly left: number; readon
 
 /** True where D goes through shared memory and the copy engine, false where registers store it. */
 export function isStaged(config: Sm90Config): boolean {
+  if (config.swapped && config.layout !== undefined) return false
   return config.out === 'bf16' && !config.accumulate
 }
+
+/** Of the ring through which a grouped kernel hands on its tiles: four jobs and their barriers. */
+const JOB_RING_BYTES = 4 * (64 + 2 * 8)
 
 /**
  * `sizeof(SharedStorage<Config>)` of `kernels/cuda/pipeline/storage.cuh`; the kernel refuses to
@@ -56,7 +60,8 @@ export function sm90SharedBytes(config: Sm90Config): number {
     scales(blockRight, config.rightScaling) +
     2 * 8 // the full and the empty barrier
   const out = isStaged(config) ? blockLeft * blockRight * 2 : line
-  return roundUp(stages * stage + out, 1024)
+  const jobs = config.layout === undefined ? 0 : JOB_RING_BYTES
+  return roundUp(stages * stage + out + jobs, 1024)
 }
 
 /** Stages that fit when `blocksPerSm` blocks share a multiprocessor. */
