@@ -1,24 +1,56 @@
 // What a launch passes to the casts.
 #pragma once
 
-#include "base/types.cuh"
+#include "quantize/scale_grid.cuh"
 
 namespace deepgemm {
 
+// Extents, tiles and the grid of scales are those of the source, also where the values that are
+// written are transposed.
 struct QuantizeArguments {
-  const void* source;       // [rows, columns]
-  u8* values;               // e4m3 [rows, columns]
-  void* scales;             // f32, or u8 where ue8m0
-  i64 source_stride;        // elements from one row to the next
-  i64 values_stride;        // bytes from one row to the next
-  i64 scale_row_stride;     // elements from one row of the grid to the next
-  i64 scale_column_stride;  // and from one column to the next
+  const void* source;  // [groups, rows, columns]
+  u8* values;          // e4m3 [groups, rows, columns], or [groups, columns, rows]
+  ScaleGrid scales;
+  i64 source_group_stride;  // elements
+  i64 source_row_stride;    // elements
+  i64 values_group_stride;  // bytes
+  i64 values_row_stride;    // bytes
   u32 rows;
   u32 columns;
-  u32 grid_rows;    // of the grid of scales
-  u32 padded_rows;  // grid rows to write; those past grid_rows become zero
+  u32 row_tiles;
+  u32 column_tiles;
 };
 
-static_assert(sizeof(QuantizeArguments) == 72, "the host packs 72 bytes of arguments");
+static_assert(sizeof(QuantizeArguments) == 120, "the host packs 120 bytes of arguments");
+
+struct DequantizeArguments {
+  const u8* values;  // e4m3 [groups, rows, columns]
+  void* out;         // [groups, rows, columns]
+  ScaleGrid scales;
+  i64 values_group_stride;  // bytes
+  i64 values_row_stride;    // bytes
+  i64 out_group_stride;     // elements
+  i64 out_row_stride;       // elements
+  u32 rows;
+  u32 columns;
+  u32 row_tiles;
+  u32 column_tiles;
+  u32 row_shift;  // row >> row_shift is a row of the grid: 0 or 7
+  u32 column_shift;
+};
+
+static_assert(sizeof(DequantizeArguments) == 128, "the host packs 128 bytes of arguments");
+
+// Which tile a block of threads works on: blocks side by side read pieces of the same rows.
+struct TilePlace {
+  u32 group;
+  u32 row_tile;
+  u32 column_tile;
+
+  DEEPGEMM_DEVICE explicit TilePlace(u32 row_tiles, u32 column_tiles)
+      : group(blockIdx.x / column_tiles / row_tiles),
+        row_tile(blockIdx.x / column_tiles % row_tiles),
+        column_tile(blockIdx.x % column_tiles) {}
+};
 
 }  // namespace deepgemm

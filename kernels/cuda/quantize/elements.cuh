@@ -3,12 +3,13 @@
 
 #include "base/choices.cuh"
 #include "ptx/convert.cuh"
-#include "quantize/scale_rule.cuh"
+#include "quantize/magnitudes.cuh"
 
 namespace deepgemm {
 
 template <Source kSource>
 struct Elements {
+  using Magnitude = Magnitudes<kSource>;
   static constexpr int kBytes = kSource == Source::kF32 ? 4 : 2;
   static constexpr int kCount = 16 / kBytes;  // per vector
 
@@ -40,33 +41,45 @@ struct Elements {
     }
   }
 
-  DEEPGEMM_DEVICE float value(int i) const {
-    if constexpr (kSource == Source::kF32) return __uint_as_float(words[i]);
-    const u32 bits = words[i / 2] >> i % 2 * 16 & 0xffffu;
-    if constexpr (kSource == Source::kF16) return ptx::from_f16(bits);
-    return __uint_as_float(bits << 16);
+  // The largest magnitudes of all words, per half where there are halves.
+  DEEPGEMM_DEVICE u32 largest() const {
+    using M = Magnitude;
+    return M::larger(M::larger(M::of(words[0]), M::of(words[1])),
+                     M::larger(M::of(words[2]), M::of(words[3])));
   }
 
   DEEPGEMM_DEVICE u32 largest_finite() const {
-    u32 largest = 0;
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) largest = most(largest, finite_magnitude(value(i)));
-    return largest;
+    using M = Magnitude;
+    return M::larger(M::larger(M::of_finite(words[0]), M::of_finite(words[1])),
+                     M::larger(M::of_finite(words[2]), M::of_finite(words[3])));
   }
 
-  // One byte per element, the first in the lowest byte. A NaN keeps its sign.
-  DEEPGEMM_DEVICE u64 codes(float inverse) const {
-    u64 packed = 0;
+  DEEPGEMM_DEVICE float value(int i) const {
+    if constexpr (kSource == Source::kF32) return __uint_as_float(words[i]);
+    const u32 word = words[i / 2];
+    if constexpr (kSource == Source::kF16) return ptx::from_f16(word >> i % 2 * 16 & 0xffffu);
+    return __uint_as_float(i % 2 == 0 ? word << 16 : word & 0xffff0000u);
+  }
+
+  // One byte per element, the first in the lowest byte: `inverse(i)` multiplies element i. A NaN
+  // keeps its sign, which is looked at where `special` says that there may be one.
+  DEEPGEMM_DEVICE u64 codes(bool special, auto inverse) const {
+    u32 packed[2] = {};
 #pragma unroll
     for (int i = 0; i < kCount; i += 2) {
-      const float low = __fmul_rn(value(i), inverse);
-      const float high = __fmul_rn(value(i + 1), inverse);
-      u32 pair = ptx::to_e4m3x2(low, high);
-      if (low != low) pair |= __float_as_uint(value(i)) >> 24 & 0x80u;
-      if (high != high) pair |= __float_as_uint(value(i + 1)) >> 16 & 0x8000u;
-      packed |= static_cast<u64>(pair) << 8 * i;
+      const u32 pair =
+          ptx::to_e4m3x2(__fmul_rn(value(i), inverse(i)), __fmul_rn(value(i + 1), inverse(i + 1)));
+      packed[i / 4] |= pair << i % 4 * 8;
     }
-    return packed;
+    if (special) {
+#pragma unroll
+      for (int i = 0; i < kCount; ++i) {
+        const float element = value(i);
+        const u32 sign = __float_as_uint(element) >> 24 & 0x80u;
+        if (element != element) packed[i / 4] |= sign << i % 4 * 8;
+      }
+    }
+    return packed[0] | static_cast<u64>(packed[1]) << 32;
   }
 };
 
@@ -83,15 +96,6 @@ DEEPGEMM_DEVICE void store_codes(u8* row, u32 index, u32 end, u64 codes) {
     *reinterpret_cast<u64*>(row + index) = codes;
   } else {
     *reinterpret_cast<u32*>(row + index) = static_cast<u32>(codes);
-  }
-}
-
-template <bool kUe8m0>
-DEEPGEMM_DEVICE void store_scale(void* scales, i64 index, BlockScale scale, bool zero) {
-  if constexpr (kUe8m0) {
-    static_cast<u8*>(scales)[index] = zero ? 0 : scale.ue8m0();
-  } else {
-    static_cast<float*>(scales)[index] = zero ? 0.0f : scale.scale;
   }
 }
 

@@ -8,35 +8,22 @@
 namespace deepgemm {
 
 constexpr u32 kAmaxFloorBits = 0x24600000u;  // 448 * 2^-63
-constexpr u32 kInfinityBits = 0x7f800000u;
-constexpr u32 kMagnitudeMask = 0x7fffffffu;
 
 struct BlockScale {
   float scale;
   float inverse;
-
-  // A ue8m0 code is the exponent of its scale.
-  DEEPGEMM_DEVICE u8 ue8m0() const { return static_cast<u8>(__float_as_uint(scale) >> 23); }
 };
 
-// The contribution of an element to amax: its magnitude as bits, 0 unless finite. Bits of
-// non-negative floats are ordered as the floats are.
-DEEPGEMM_DEVICE u32 finite_magnitude(float value) {
-  const u32 bits = __float_as_uint(value) & kMagnitudeMask;
-  return bits < kInfinityBits ? bits : 0;
-}
-
-template <bool kUe8m0>
-DEEPGEMM_DEVICE BlockScale scale_of(u32 amax_bits) {
+// `amax_bits` are those of an f32.
+DEEPGEMM_DEVICE BlockScale scale_of(u32 amax_bits, bool ue8m0) {
   const u32 bound_bits = most(amax_bits, kAmaxFloorBits);
-  if constexpr (kUe8m0) {
+  if (ue8m0) {
     // 448 = 1.75 * 2^8: adding 0.25 - 1 ulp of the mantissa carries exactly when 1.75 is passed.
     const u32 code = ((bound_bits + 0x1fffffu) >> 23) - 8u;
     return {__uint_as_float(code << 23), __uint_as_float((254u - code) << 23)};
-  } else {
-    const float bound = __uint_as_float(bound_bits);
-    return {__fdiv_rn(bound, 448.0f), __fdiv_rn(448.0f, bound)};
   }
+  const float bound = __uint_as_float(bound_bits);
+  return {__fdiv_rn(bound, 448.0f), __fdiv_rn(448.0f, bound)};
 }
 
 }  // namespace deepgemm

@@ -1,11 +1,13 @@
 // The one place that knows which devices can cast.
 
 import type { DeviceRef, FloatDType, QuantizedTensor, Scales, Tensor } from '@deepgemm/core'
+import { prepareScaleRelayout } from '@deepgemm/jit'
 import type { Stream } from '@deepgemm/runtime'
 import { cpuDequantize, cpuQuantize, cpuQueue, cpuRelayoutScales } from '@deepgemm/runtime/cpu'
 import { CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
+import { enqueueCudaUncast, prepareCudaUncast } from './cuda/dequantize.js'
 import { enqueueCudaCast, prepareCudaCast } from './cuda/quantize.js'
-import { requireCpu } from './cuda/requirements.js'
+import { enqueueCudaRelayout, type RelayoutVerdict } from './cuda/relayout.js'
 
 /** Loads what a cast needs; undefined when nothing is missing. */
 export function prepareCast(
@@ -29,9 +31,14 @@ export function enqueueCast(
   } else cpuQuantize(cpuQueue(stream.device, stream), source, out, transpose)
 }
 
-/** @throws {DeviceError} where values and scales cannot be converted back */
-export function requireUncast(device: DeviceRef): void {
-  requireCpu('dequantise', device)
+/** Loads what a cast back needs; undefined when nothing is missing. */
+export function prepareUncast(
+  device: DeviceRef,
+  source: QuantizedTensor,
+  out: Tensor<FloatDType>,
+): Promise<unknown> | undefined {
+  if (device instanceof CudaDevice) return prepareCudaUncast(device, source, out)
+  return undefined
 }
 
 export function enqueueUncast(
@@ -39,19 +46,26 @@ export function enqueueUncast(
   source: QuantizedTensor,
   out: Tensor<FloatDType>,
 ): void {
-  cpuDequantize(cpuQueue(stream.device, stream), source, out)
+  if (stream.device instanceof CudaDevice) enqueueCudaUncast(stream as CudaStream, source, out)
+  else cpuDequantize(cpuQueue(stream.device, stream), source, out)
 }
 
-/** @throws {DeviceError} where scales cannot be converted */
-export function requireRelayout(device: DeviceRef): void {
-  requireCpu('convert scales', device)
+/** Loads what a copy of scales needs; undefined when nothing is missing. */
+export function prepareRelayout(device: DeviceRef): Promise<unknown> | undefined {
+  if (device instanceof CudaDevice) return prepareScaleRelayout(device)
+  return undefined
 }
 
+/** On a GPU, what is to be asked once the copy is done; on the CPU the stream says so itself. */
 export function enqueueRelayout(
   stream: Stream,
   source: Scales,
   out: Scales,
   shape: readonly number[],
-): void {
+): RelayoutVerdict | undefined {
+  if (stream.device instanceof CudaDevice) {
+    return enqueueCudaRelayout(stream as CudaStream, source, out, shape)
+  }
   cpuRelayoutScales(cpuQueue(stream.device, stream), source, out, shape)
+  return undefined
 }

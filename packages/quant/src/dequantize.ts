@@ -8,7 +8,7 @@ import {
   type Tensor,
 } from '@deepgemm/core'
 import { type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueueUncast, requireUncast } from './backend.js'
+import { enqueueUncast, prepareUncast } from './backend.js'
 
 export type DequantizeOptions = {
   /** Default `f32`. */
@@ -23,7 +23,7 @@ export type DequantizeOptions = {
  *
  * Resolves when the result is ready.
  *
- * @throws {DTypeError | OptionError | DeviceError | DisposedError}
+ * @throws {DTypeError | OptionError | ShapeError | DeviceError | DisposedError}
  */
 export async function dequantize(
   source: QuantizedTensor,
@@ -34,8 +34,14 @@ export async function dequantize(
   const dtype = requireDType('The result of dequantize', options.dtype ?? 'f32', FLOAT_DTYPES)
   const stream = resolveStream(source.device, options.stream)
   const device = source.device as Device
-  requireUncast(device)
   const out = device.zeros({ dtype, shape: source.shape, label: 'dequantised' })
-  enqueueUncast(stream, source, out)
+  try {
+    const loading = prepareUncast(device, source, out)
+    if (loading !== undefined) await loading
+    enqueueUncast(stream, source, out)
+  } catch (error) {
+    out.dispose()
+    throw error
+  }
   return finish(stream, out, out)
 }

@@ -7,9 +7,10 @@ import {
   SCALE_ORIENTATIONS,
   type ScaleDType,
   type ScaleOrientation,
+  type Scales,
 } from '@deepgemm/core'
-import { allocateScales, type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueueRelayout, requireRelayout } from './backend.js'
+import { allocateScales, type Device, resolveStream, type Stream } from '@deepgemm/runtime'
+import { enqueueRelayout, prepareRelayout } from './backend.js'
 
 export type ScaleLayoutOptions = {
   /** Default: as it is. */
@@ -49,8 +50,30 @@ export async function relayoutScales(
   )
   const stream = resolveStream(source.device, options.stream)
   const device = source.device as Device
-  requireRelayout(device)
   const out = allocateScales(device, { shape, recipe, orientation, scaleDType })
-  enqueueRelayout(stream, scales, out, shape)
-  return finish(stream, new QuantizedTensor(source.values, out), out)
+  try {
+    const loading = prepareRelayout(device)
+    if (loading !== undefined) await loading
+    await copyScales(stream, scales, out, shape)
+  } catch (error) {
+    out.dispose()
+    throw error
+  }
+  return new QuantizedTensor(source.values, out)
+}
+
+/** Resolves when `out` is ready. @throws {RecipeError} when a scale has no form in it */
+async function copyScales(
+  stream: Stream,
+  scales: Scales,
+  out: Scales,
+  shape: readonly number[],
+): Promise<void> {
+  const verdict = enqueueRelayout(stream, scales, out, shape)
+  try {
+    await stream.synchronize()
+    await verdict?.requireExact()
+  } finally {
+    verdict?.dispose()
+  }
 }

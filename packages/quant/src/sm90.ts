@@ -1,2 +1,2 @@
 /** The kernels that casts need, for tools that compile them ahead of time. Pure. */
-export { castKernel } from './cuda/kernel.js'
+export { castKernel, dequantizeKernel } from './cuda/kernel.js'

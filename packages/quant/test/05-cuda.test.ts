@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DeviceError, ShapeError } from '@deepgemm/core'
+import { DeepGemmError } from '@deepgemm/core'
 import { dequantize, enqueueQuantize, quantize, relayoutScales } from '@deepgemm/quant'
 import { Device } from '@deepgemm/runtime'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   type FakeCuda,
   installFakeCuda,
+  STATUS,
   settledLeaks,
 } from '../../runtime/test/support/fake-cuda.js'
 
@@ -43,56 +44,153 @@ const host = (rows: number, columns: number) => ({
   shape: [rows, columns],
 })
 
-/** Strides of source, values and scales, then extents, of the last cast. */
-function castNumbers(): number[] {
+type Numbers = { readonly wide: readonly number[]; readonly narrow: readonly number[] }
+
+/** Counts of 64 and of 32 bits among the arguments of the last kernel. */
+function numbersOf(length: number, wide: readonly number[], narrow: readonly number[]): Numbers {
   const bytes = fake.lastArguments()
-  expect(bytes).toHaveLength(72)
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  const strides = [24, 32, 40, 48].map((at) => Number(view.getBigInt64(at, true)))
-  return [...strides, ...[56, 60, 64, 68].map((at) => view.getUint32(at, true))]
+  expect(bytes).toHaveLength(length)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return {
+    wide: wide.map((at) => Number(view.getBigInt64(at, true))),
+    narrow: narrow.map((at) => view.getUint32(at, true)),
+  }
+}
+
+/** Strides of group, row and column; groups, extents, padded extents and format. */
+const GRID = { wide: [24, 32, 40], narrow: [48, 52, 56, 60, 64, 68] }
+const STRIDES = [72, 80, 88, 96]
+
+function gridNumbers(length: number): number[] {
+  const { wide, narrow } = numbersOf(length, GRID.wide, GRID.narrow)
+  return [...wide, ...narrow]
+}
+
+/** Strides of groups and rows of source and values; rows, columns, and tiles of both. */
+function castNumbers(): number[] {
+  const { wide, narrow } = numbersOf(120, STRIDES, [104, 108, 112, 116])
+  return [...wide, ...narrow]
 }
 
 describe('a cast on a GPU', () => {
   it('covers the matrix and writes 1x128 scales M-major and padded', async () => {
     using q = await quantize(device, host(33, 1040), '1x128')
     expect(q.device.kind).toBe('cuda')
-    expect(fake.lastLaunch()).toMatchObject({ grid: [2, 3, 1], block: [256, 1, 1] })
-    expect(castNumbers()).toEqual([1040, 1040, 1, 36, 33, 1040, 33, 36])
+    expect(fake.lastLaunch()).toMatchObject({
+      grid: [6, 1, 1],
+      block: [256, 1, 1],
+      programmatic: true,
+    })
+    expect(gridNumbers(120)).toEqual([0, 1, 36, 1, 33, 9, 36, 9, 0])
+    expect(castNumbers()).toEqual([0, 1040, 0, 1040, 33, 1040, 2, 3])
   })
 
   it('writes 128x128 scales row by row', async () => {
     using q = await quantize(device, host(130, 300), '128x128')
     expect(q.shape).toEqual([130, 300])
-    expect(fake.lastLaunch()).toMatchObject({ grid: [2, 3, 1] })
-    expect(castNumbers()).toEqual([300, 300, 3, 1, 130, 300, 2, 2])
+    expect(fake.lastLaunch()).toMatchObject({ grid: [6, 1, 1] })
+    expect(gridNumbers(120)).toEqual([0, 3, 1, 1, 2, 3, 2, 3, 0])
+    expect(castNumbers()).toEqual([0, 300, 0, 300, 130, 300, 2, 3])
   })
 
-  it('is enqueued at once when one of its kind was done before', async () => {
+  it('of a transposing kind sees the scales as the source does', async () => {
+    using q = await quantize(device, host(130, 300), '1x128', {
+      transpose: true,
+      scaleDType: 'ue8m0',
+    })
+    expect(q.shape).toEqual([300, 130])
+    // Stored [2, 300]: a row of blocks of the source is a row there, too.
+    expect(gridNumbers(120)).toEqual([0, 300, 1, 1, 2, 300, 2, 300, 1])
+    expect(castNumbers()).toEqual([0, 300, 0, 130, 130, 300, 2, 3])
+  })
+
+  it('of a group covers every matrix in one launch', async () => {
+    const x = { data: new Float32Array(3 * 5 * 256), shape: [3, 5, 256] }
+    const before = fake.calls()['cuLaunchKernelEx'] ?? 0
+    using q = await quantize(device, x, '128x1', { orientation: 'mn-major' })
+    expect(q.shape).toEqual([3, 5, 256])
+    expect(fake.calls()['cuLaunchKernelEx']).toBe(before + 1)
+    expect(fake.lastLaunch()).toMatchObject({ grid: [6, 1, 1] })
+    expect(gridNumbers(120)).toEqual([1024, 1, 4, 3, 1, 256, 4, 256, 0])
+    expect(castNumbers()).toEqual([1280, 256, 1280, 256, 5, 256, 1, 2])
+  })
+
+  it('reads views with gaps between rows where they lie', async () => {
+    using whole = device.zeros({ dtype: 'bf16', shape: [8, 512] })
+    using q = await quantize(device, whole.slice(1, 128, 384), '1x128')
+    expect(q.shape).toEqual([8, 256])
+    expect(castNumbers()).toEqual([0, 512, 0, 256, 8, 256, 1, 1])
+  })
+
+  it('is enqueued at once when one of its kind was done before, however its rows lie', async () => {
     expect(() => enqueueQuantize(device, host(4, 128), '1x128')).toThrow(/is not loaded/)
     using first = await quantize(device, host(4, 128), '1x128')
-    using second = enqueueQuantize(device, host(8, 256), '1x128')
+    using second = enqueueQuantize(device, host(8, 257), '1x128', { scaleDType: 'ue8m0' })
     expect([first.shape, second.shape]).toEqual([
       [4, 128],
-      [8, 256],
+      [8, 257],
     ])
     await device.synchronize()
-    expect(castNumbers().slice(4, 6)).toEqual([8, 256])
+    expect(castNumbers().slice(4, 6)).toEqual([8, 257])
   })
 
   it('of an empty matrix launches nothing', async () => {
     using q = await quantize(device, host(0, 128), '1x128')
     expect(q.shape).toEqual([0, 128])
+    using back = await dequantize(q)
+    expect(back.shape).toEqual([0, 128])
+    using same = await relayoutScales(q, { orientation: 'k-major' })
+    expect(same.scales.orientation).toBe('k-major')
     expect(fake.lastLaunch()).toBeUndefined()
   })
 
-  it('is refused where the kernels cannot do it, and keeps no memory', async () => {
-    const x = host(128, 128)
-    await expect(quantize(device, x, '128x1')).rejects.toThrow(DeviceError)
-    await expect(quantize(device, x, '1x128', { transpose: true })).rejects.toThrow(DeviceError)
-    const group = { ...x, shape: [2, 64, 128] }
-    await expect(quantize(device, group, '1x128')).rejects.toThrow(ShapeError)
-    using q = await quantize(device, x, '1x128')
-    await expect(dequantize(q)).rejects.toThrow(/cannot dequantise/)
-    await expect(relayoutScales(q, { orientation: 'k-major' })).rejects.toThrow(DeviceError)
+  it('that fails keeps no memory', async () => {
+    fake.fail('cuLaunchKernelEx', 1, STATUS.outOfMemory)
+    await expect(quantize(device, host(4, 128), '1x128')).rejects.toThrow(DeepGemmError)
+    expect(device.memory().buffers).toEqual([])
+  })
+})
+
+describe('a cast back on a GPU', () => {
+  it('reads scales by the blocks of the recipe', async () => {
+    using q = await quantize(device, host(130, 300), '128x1')
+    using back = await dequantize(q, { dtype: 'bf16' })
+    expect(back.shape).toEqual([130, 300])
+    expect(fake.lastLaunch()).toMatchObject({ grid: [10, 1, 1], programmatic: true })
+    expect(gridNumbers(128)).toEqual([0, 300, 1, 1, 2, 300, 2, 300, 0])
+    const { wide, narrow } = numbersOf(128, STRIDES, [104, 108, 112, 116, 120, 124])
+    expect(wide).toEqual([0, 300, 0, 300])
+    expect(narrow).toEqual([130, 300, 5, 2, 7, 0])
+  })
+
+  it('that fails keeps nothing but its source', async () => {
+    using q = await quantize(device, host(4, 128), '1x128')
+    const before = device.memory().liveBytes
+    fake.fail('cuLaunchKernelEx', 1, STATUS.outOfMemory)
+    await expect(dequantize(q)).rejects.toThrow(DeepGemmError)
+    expect(device.memory().liveBytes).toBe(before)
+  })
+})
+
+describe('scales on a GPU', () => {
+  it('are copied into another orientation in one launch', async () => {
+    using q = await quantize(device, host(130, 300), '1x128')
+    const before = fake.calls()['cuLaunchKernelEx'] ?? 0
+    const turned = await relayoutScales(q, { orientation: 'k-major' })
+    expect(fake.calls()['cuLaunchKernelEx']).toBe(before + 1)
+    expect(fake.lastLaunch()).toMatchObject({ grid: [5, 1, 1], block: [256, 1, 1] })
+    expect(turned.values).toBe(q.values)
+    turned.scales.dispose()
+  })
+
+  it('keep no flag of whether they became ue8m0', async () => {
+    using q = await quantize(device, host(130, 300), '1x128')
+    const before = device.memory().liveBytes
+    const powers = await relayoutScales(q, { scaleDType: 'ue8m0' })
+    expect(device.memory().liveBytes).toBe(before + powers.scales.tensor.byteLength)
+    powers.scales.dispose()
+    fake.fail('cuLaunchKernelEx', 1, STATUS.outOfMemory)
+    await expect(relayoutScales(q, { scaleDType: 'ue8m0' })).rejects.toThrow(DeepGemmError)
+    expect(device.memory().liveBytes).toBe(before)
   })
 })

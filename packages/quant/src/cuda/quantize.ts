@@ -1,21 +1,18 @@
 import type { FloatDType, QuantizedTensor, Tensor } from '@deepgemm/core'
-import { SM90_CAST_TILE } from '@deepgemm/core/sm90'
-import { deviceKernels } from '@deepgemm/jit'
-import {
-  ArgumentList,
-  type CudaDevice,
-  type CudaKernel,
-  type CudaStream,
-} from '@deepgemm/runtime/cuda'
+import { sm90CastTile } from '@deepgemm/core/sm90'
+import { deviceKernels, pushScaleGrid, scaleGridView, transposedGrid } from '@deepgemm/jit'
+import { ArgumentList, type CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
 import { castKernel } from './kernel.js'
-import { castConfig, notLoaded, requireCudaCast } from './requirements.js'
+import { castConfig, type Extents, notLoaded, requireExtents } from './requirements.js'
+import { groupStride, rowStride } from './strides.js'
 
 const THREADS = 256
 
 /**
- * Compiles and loads the kernel of a cast; undefined when that is done already.
+ * Compiles and loads the kernels of a cast, for rows that begin at whole vectors and for others;
+ * undefined when that is done already.
  *
- * @throws {DeviceError | ShapeError | CompileError | CacheError | CudaError}
+ * @throws {ShapeError | CompileError | CacheError | CudaError}
  */
 export function prepareCudaCast(
   device: CudaDevice,
@@ -23,10 +20,13 @@ export function prepareCudaCast(
   out: QuantizedTensor,
   transpose: boolean,
 ): Promise<unknown> | undefined {
-  requireCudaCast(source, out, transpose)
-  const spec = castKernel(castConfig(source, out))
+  requireExtents('The matrix to quantise', source.shape)
+  if (source.size === 0) return undefined
+  const config = castConfig(source, out, transpose)
+  const specs = [true, false].map((aligned) => castKernel({ ...config, aligned }))
   const kernels = deviceKernels(device)
-  return source.size === 0 || kernels.loaded(spec) ? undefined : kernels.load([spec])
+  const isLoaded = specs.every((spec) => kernels.loaded(spec) !== undefined)
+  return isLoaded ? undefined : kernels.load(specs)
 }
 
 /** @throws {DeviceError | ShapeError} also when the kernel is not loaded */
@@ -36,34 +36,33 @@ export function enqueueCudaCast(
   out: QuantizedTensor,
   transpose: boolean,
 ): void {
-  requireCudaCast(source, out, transpose)
+  const extents = requireExtents('The matrix to quantise', source.shape)
   if (source.size === 0) return
-  const config = castConfig(source, out)
-  const kernel: CudaKernel | undefined = deviceKernels(stream.device).loaded(castKernel(config))
+  const config = castConfig(source, out, transpose)
+  const kernel = deviceKernels(stream.device).loaded(castKernel(config))
   if (kernel === undefined) throw notLoaded(config)
-  const tile = SM90_CAST_TILE[config.recipe]
-  const [rows, columns] = source.shape as readonly [number, number]
-  const grid = [Math.ceil(rows / tile.rows), Math.ceil(columns / tile.columns)] as const
-  kernel.launch(castArguments(source, out), { grid, block: [THREADS], programmatic: true }, stream)
+  const tile = sm90CastTile(config)
+  const rowTiles = Math.ceil(extents.rows / tile.rows)
+  const columnTiles = Math.ceil(extents.columns / tile.columns)
+  const args = castArguments(source, out, extents, transpose).u32(rowTiles).u32(columnTiles)
+  const grid = [extents.groups * rowTiles * columnTiles] as const
+  kernel.launch(args, { grid, block: [THREADS], programmatic: true }, stream)
 }
 
-/** The members of `QuantizeArguments` (`kernels/cuda/quantize/arguments.cuh`) in their order. */
-function castArguments(source: Tensor<FloatDType>, out: QuantizedTensor): ArgumentList {
-  const [rows, columns] = source.shape as readonly [number, number]
-  const { values, scales } = out
-  const { row, col } = scales.gridStrides
-  const gridRows = out.recipe === '1x128' ? rows : Math.ceil(rows / 128)
-  const paddedRows = scales.orientation === 'mn-major' ? (scales.tensor.shape[1] ?? 0) : gridRows
-  return new ArgumentList('struct')
-    .pointer(source)
-    .pointer(values)
-    .pointer(scales.tensor)
-    .i64(source.strides[0] as number)
-    .i64(values.strides[0] as number)
-    .i64(row)
-    .i64(col)
+/** Members of `QuantizeArguments` (`kernels/cuda/quantize/arguments.cuh`) up to the tiles. */
+function castArguments(
+  source: Tensor<FloatDType>,
+  { values, scales }: QuantizedTensor,
+  { rows, columns }: Extents,
+  transpose: boolean,
+): ArgumentList {
+  const grid = scaleGridView(scales, values.shape)
+  const list = new ArgumentList('struct').pointer(source).pointer(values)
+  return pushScaleGrid(list, transpose ? transposedGrid(grid) : grid)
+    .i64(groupStride(source))
+    .i64(rowStride(source))
+    .i64(groupStride(values))
+    .i64(rowStride(values))
     .u32(rows)
     .u32(columns)
-    .u32(gridRows)
-    .u32(paddedRows)
 }

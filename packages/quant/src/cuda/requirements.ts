@@ -1,70 +1,68 @@
-// What a cast must be for the Hopper kernels, and which of them it takes. Pure.
+// Which kernel a cast takes, and what is beyond all of them. Pure.
 
 import {
   DeviceError,
-  type DeviceRef,
   dtypeBytes,
   type FloatDType,
   type QuantizedTensor,
+  type Recipe,
   ShapeError,
   showShape,
   type Tensor,
 } from '@deepgemm/core'
-import type { Sm90CastConfig } from '@deepgemm/core/sm90'
+import {
+  isAligned,
+  type Sm90CastConfig,
+  type Sm90DequantizeConfig,
+  sm90SourceBlocks,
+} from '@deepgemm/core/sm90'
 
-/** @throws {DeviceError | ShapeError} */
-export function requireCudaCast(
-  source: Tensor<FloatDType>,
-  out: QuantizedTensor,
-  transpose: boolean,
-): void {
-  if (transpose || out.recipe === '128x1') {
-    throw new DeviceError('The GPU does not quantise this way', {
-      given: `${out.recipe}${transpose ? ', transposed' : ''}`,
-      allowed: '1x128 or 128x128, not transposed',
-      remedy: 'Use the CPU device.',
-    })
-  }
-  if (source.shape.length === 2) return
-  throw new ShapeError('The GPU quantises no groups', {
-    given: showShape(source.shape),
-    allowed: 'a matrix',
-    remedy: 'Quantise the matrices one by one, or use the CPU device.',
+/** Rows and columns are counted in 32 bits, tiles at the edge included. */
+const MOST_EXTENT = 2 ** 31
+
+/** A matrix that is cast, or a group of them. */
+export type Extents = { readonly groups: number; readonly rows: number; readonly columns: number }
+
+/** @throws {ShapeError} beyond what the kernels count */
+export function requireExtents(subject: string, shape: readonly number[]): Extents {
+  const [rows, columns] = [shape.at(-2) as number, shape.at(-1) as number]
+  const groups = shape.length === 3 ? (shape[0] as number) : 1
+  if (rows <= MOST_EXTENT && columns <= MOST_EXTENT) return { groups, rows, columns }
+  throw new ShapeError(`${subject} is too large for the GPU's casts`, {
+    given: showShape(shape),
+    allowed: `at most ${MOST_EXTENT} rows and columns`,
+    remedy: 'Cast slices of it.',
   })
 }
 
-/** The kernel of a cast that `requireCudaCast` lets through. */
-export function castConfig(source: Tensor<FloatDType>, out: QuantizedTensor): Sm90CastConfig {
-  const width = dtypeBytes(source.dtype)
-  const rowBytes = [source.strides[0], source.shape[1]].map((count) => (count as number) * width)
-  const isSourceAligned = [source.byteOffset, ...rowBytes].every((bytes) => bytes % 16 === 0)
-  const isValuesAligned = [out.values.byteOffset, out.values.strides[0]].every(
-    (bytes) => (bytes as number) % 8 === 0,
-  )
+export function castConfig(
+  source: Tensor<FloatDType>,
+  out: { readonly values: Tensor; readonly recipe: Recipe },
+  transposed: boolean,
+): Sm90CastConfig {
+  const isSourceAligned = isAligned(source, dtypeBytes(source.dtype))
   return {
     target: 'sm_90a',
-    recipe: out.recipe as Sm90CastConfig['recipe'],
+    blocks: sm90SourceBlocks(out.recipe, transposed),
+    transposed,
     source: source.dtype,
-    scaleDType: out.scales.dtype,
-    aligned: isSourceAligned && isValuesAligned,
+    aligned: isSourceAligned && isAligned(out.values, 1, transposed ? 16 : 8),
   }
+}
+
+export function dequantizeConfig(
+  source: QuantizedTensor,
+  out: Tensor<FloatDType>,
+): Sm90DequantizeConfig {
+  const aligned = isAligned(source.values, 1, 8) && isAligned(out, dtypeBytes(out.dtype))
+  return { target: 'sm_90a', out: out.dtype, aligned }
 }
 
 /** What is said when a cast is to be enqueued at once, but would have to be compiled first. */
-export function notLoaded({ recipe, source, scaleDType }: Sm90CastConfig): DeviceError {
+export function notLoaded({ blocks, source, transposed }: Sm90CastConfig): DeviceError {
   return new DeviceError('The kernel of a cast is not loaded', {
-    given: `${source} to ${recipe} with ${scaleDType} scales`,
+    given: `${source}, ${blocks} of it sharing scales${transposed ? ', transposed' : ''}`,
     allowed: 'casts of a kind that quantize() has done on this device',
     remedy: 'Await one quantize() of this kind first: it compiles the kernel.',
-  })
-}
-
-/** @throws {DeviceError} on a GPU */
-export function requireCpu(verb: string, device: DeviceRef): void {
-  if (device.kind === 'cpu') return
-  throw new DeviceError(`The GPU cannot ${verb}`, {
-    given: device.id,
-    allowed: 'a CPU device',
-    remedy: 'Read the bytes with toBytes() and make the tensor on a CPU device.',
   })
 }

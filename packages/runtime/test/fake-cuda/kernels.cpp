@@ -68,13 +68,27 @@ Job keep_arguments(void** parameters) {
   return [bytes = std::move(bytes)] { world().last_arguments = bytes; };
 }
 
+// A kernel of the benchmark.
+Job nothing(void**) {
+  return [] {};
+}
+
 constexpr Kernel kKernels[] = {
     {"fill", fill},
     {"copy", copy},
     {"store_struct", store_struct},
     {"fp8_gemm", keep_arguments<768>},
-    {"quantize_rows", keep_arguments<72>},
-    {"quantize_blocks", keep_arguments<72>},
+    {"quantize_rows", keep_arguments<120>},
+    {"quantize_tile", keep_arguments<120>},
+    {"dequantize", keep_arguments<128>},
+    {"bench_fill_e4m3", nothing},
+    {"bench_fill_scales", nothing},
+    {"bench_fill_f32", nothing},
+    {"bench_poison", nothing},
+    {"bench_check", nothing},
+    {"bench_read", nothing},
+    {"bench_pause", nothing},
+    {"bench_empty", nothing},
     {"transpose_e4m3", keep_arguments<208>},
     {"relayout_scales", keep_arguments<136>},
 };

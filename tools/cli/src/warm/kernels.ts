@@ -59,8 +59,8 @@ function isDefault({ recipeB, out, accumulate }: (typeof SM90_FAMILIES)[number])
 }
 
 function cast(source: (typeof ACTIVATIONS)[number]): DeviceKernelSpec {
-  const recipe = '1x128'
-  return castKernel({ target: 'sm_90a', recipe, source, scaleDType: 'f32', aligned: true })
+  const form = { blocks: 'rows', transposed: false, aligned: true } as const
+  return castKernel({ target: 'sm_90a', source, ...form })
 }
 
 function problemOf({ n, k, experts }: ModelLayer): string | undefined {
