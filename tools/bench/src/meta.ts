@@ -18,7 +18,7 @@ export async function startMeta(known: Known): Promise<Omit<Meta, 'load_after'>>
     cores: processors.length,
     os: `${type()} ${release()} ${process.arch}`,
     date: new Date().toISOString(),
-    commit: await commit(),
+    commit: await commit(['kernels/cpu', 'packages', 'tools/bench']),
     node: process.versions.node,
     load_before: loads(),
     ...known,
@@ -31,12 +31,11 @@ export function loads(): number[] {
 }
 
 /** Commit of the sources, marked when what is measured differs from it; `unknown` without git. */
-async function commit(): Promise<string> {
+export async function commit(measured: readonly string[]): Promise<string> {
   const git = async (...args: string[]): Promise<string> =>
     (await promisify(execFile)('git', args, { cwd: REPOSITORY })).stdout.trim()
   try {
     const head = await git('rev-parse', '--short=12', 'HEAD')
-    const measured = ['kernels/cpu', 'packages', 'tools/bench']
     const changed = await git('status', '--porcelain', '--untracked-files=no', '--', ...measured)
     return changed === '' ? head : `${head} with uncommitted changes`
   } catch {

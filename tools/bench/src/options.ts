@@ -1,7 +1,7 @@
-// Pure: the command line.
+// Pure: the command line of the CPU benchmark.
 
-import { parseArgs } from 'node:util'
 import { OptionError } from 'deepgemm'
+import { list, notEmpty, understood, wholeNumber } from './command-line.js'
 
 export const SECTIONS = ['gemm', 'casts', 'overhead', 'grouped', 'event-loop'] as const
 type Section = (typeof SECTIONS)[number]
@@ -29,24 +29,33 @@ export const USAGE: string = `usage: node tools/bench/dist/main.js cpu [options]
   --debug             show the stack of an error
 `
 
+const OPTIONS = {
+  out: { type: 'string' },
+  quick: { type: 'boolean' },
+  pairs: { type: 'string' },
+  threads: { type: 'string' },
+  sections: { type: 'string' },
+  'no-peers': { type: 'boolean' },
+  debug: { type: 'boolean' },
+} as const
+
 const MOST_PAIRS = 1000
 const MOST_THREADS = 1024
 
 /** @throws {OptionError} for anything that is not understood. */
 export function parseOptions(args: readonly string[]): BenchOptions {
-  const { values, positionals } = parsed(args)
+  const { values, positionals } = understood(args, OPTIONS)
   if (positionals.length !== 1 || positionals[0] !== 'cpu') {
     throw new OptionError('What is to be measured is not clear', {
       given: positionals.join(' ') || 'nothing',
-      allowed: 'cpu',
+      allowed: 'cpu or gpu',
       remedy: '--help explains the options.',
     })
   }
-  if (values.out === '') throw new OptionError('The option --out is empty', { allowed: 'a file' })
   const quick = values.quick === true
   return {
     target: 'cpu',
-    out: values.out,
+    out: notEmpty('--out', values.out, 'a file'),
     quick,
     pairs: wholeNumber('--pairs', values.pairs ?? (quick ? '3' : '9'), MOST_PAIRS),
     threads: list(values.threads ?? '1,2').map((text) =>
@@ -55,49 +64,6 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     sections: list(values.sections ?? SECTIONS.join(',')).map(section),
     peers: values['no-peers'] !== true,
   }
-}
-
-function parsed(args: readonly string[]): ReturnType<typeof parse> {
-  try {
-    return parse(args)
-  } catch (cause) {
-    const given = (cause as Error).message.split(/\. |\n/)[0] as string
-    throw new OptionError('The command line is not understood', {
-      given,
-      remedy: '--help explains the options.',
-      cause,
-    })
-  }
-}
-
-function parse(args: readonly string[]) {
-  return parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      out: { type: 'string' },
-      quick: { type: 'boolean' },
-      pairs: { type: 'string' },
-      threads: { type: 'string' },
-      sections: { type: 'string' },
-      'no-peers': { type: 'boolean' },
-      debug: { type: 'boolean' },
-    },
-  })
-}
-
-/** The different values of a comma-separated list, in its order. */
-function list(text: string): string[] {
-  return [...new Set(text.split(','))]
-}
-
-function wholeNumber(name: string, text: string, most: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
-  throw new OptionError(`The option ${name} has a wrong value`, {
-    given: text === '' ? 'nothing' : text,
-    allowed: `a whole number from 1 to ${most}`,
-  })
 }
 
 function section(text: string): Section {

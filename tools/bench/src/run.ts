@@ -1,6 +1,10 @@
 import type { Writable } from 'node:stream'
 import { DeepGemmError } from 'deepgemm'
-import { benchmark } from './benchmark.js'
+import { type BenchHost, benchmark } from './benchmark.js'
+import { gpuBenchmark } from './gpu/benchmark.js'
+import { GPU_USAGE, parseGpuOptions } from './gpu/options.js'
+import { requireRight } from './gpu/report.js'
+import { gpuTables } from './gpu/tables.js'
 import { parseOptions, USAGE } from './options.js'
 import { reportTables } from './output/tables.js'
 import { requireWritable, writeReport } from './output/write-report.js'
@@ -19,19 +23,10 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
   const { stdout, stderr, signal } = host
   try {
     if (args.includes('--help')) {
-      stdout.write(USAGE)
+      stdout.write(`${USAGE}\n${GPU_USAGE}`)
       return 0
     }
-    const options = parseOptions(args)
-    if (options.out !== undefined) await requireWritable(options.out)
-    const command = ['node tools/bench/dist/main.js', ...args].join(' ')
-    const say = (line: string): boolean => stderr.write(`${line}\n`)
-    const report = await benchmark(options, { command, signal, say })
-    stdout.write(reportTables(report))
-    if (options.out !== undefined) {
-      await writeReport(options.out, report)
-      say(`written to ${options.out}`)
-    }
+    await (args[0] === 'gpu' ? runGpu(args, host) : runCpu(args, host))
     return 0
   } catch (error) {
     if (signal.aborted) return INTERRUPTED
@@ -39,4 +34,36 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
     if (args.includes('--debug')) stderr.write(`${(error as Error).stack}\n`)
     return error instanceof DeepGemmError && error.code === 'ERR_OPTION' ? 2 : 1
   }
+}
+
+async function runCpu(args: readonly string[], host: RunHost): Promise<void> {
+  const options = parseOptions(args)
+  if (options.out !== undefined) await requireWritable(options.out)
+  const report = await benchmark(options, benchHost(args, host))
+  await deliver(report, reportTables(report), options.out, host)
+}
+
+async function runGpu(args: readonly string[], host: RunHost): Promise<void> {
+  const options = parseGpuOptions(args)
+  if (options.out !== undefined) await requireWritable(options.out)
+  const report = await gpuBenchmark(options, benchHost(args, host))
+  await deliver(report, gpuTables(report), options.out, host)
+  requireRight(report.rows)
+}
+
+function benchHost(args: readonly string[], { stderr, signal }: RunHost): BenchHost {
+  const command = ['node tools/bench/dist/main.js', ...args].join(' ')
+  return { command, signal, say: (line) => stderr.write(`${line}\n`) }
+}
+
+async function deliver(
+  report: object,
+  tables: string,
+  out: string | undefined,
+  { stdout, stderr }: RunHost,
+): Promise<void> {
+  stdout.write(tables)
+  if (out === undefined) return
+  await writeReport(out, report)
+  stderr.write(`written to ${out}\n`)
 }

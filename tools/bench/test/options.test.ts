@@ -33,7 +33,7 @@ describe('the command line', () => {
 
   it.each([
     [[], 'cpu'],
-    [['gpu'], 'cpu'],
+    [['tpu'], 'cpu or gpu'],
     [['cpu', 'cpu'], 'cpu'],
     [['cpu', '--pairs', '0'], '1 to 1000'],
     [['cpu', '--pairs', '2.5'], '1 to 1000'],
@@ -54,7 +54,15 @@ describe('the command line', () => {
   it('explains itself', async () => {
     const { code, out } = await ran(['--help'])
     expect(code).toBe(0)
-    for (const option of ['--out', '--quick', '--pairs', '--threads', '--sections', '--no-peers']) {
+    for (const option of [
+      '--out',
+      '--quick',
+      '--pairs',
+      '--threads',
+      '--sections',
+      '--no-peers',
+      '--only',
+    ]) {
       expect(out).toContain(option)
     }
   })

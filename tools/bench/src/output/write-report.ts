@@ -1,9 +1,8 @@
 import { access, constants, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Report } from '../report.js'
 
 /** The report as JSON, a row a line: two reports compare well as texts. */
-export function reportText(report: Report): string {
+export function reportText(report: object): string {
   const sections = Object.entries(report).map(([name, value]) => {
     if (!Array.isArray(value)) return `  ${JSON.stringify(name)}: ${indented(value)}`
     const rows = value.map((row) => `    ${JSON.stringify(row)}`).join(',\n')
@@ -22,7 +21,7 @@ export async function requireWritable(path: string): Promise<void> {
 }
 
 /** Writes the report; the file appears whole or not at all. */
-export async function writeReport(path: string, report: Report): Promise<void> {
+export async function writeReport(path: string, report: object): Promise<void> {
   const unfinished = `${path}.${process.pid}.tmp`
   try {
     await writeFile(unfinished, reportText(report))

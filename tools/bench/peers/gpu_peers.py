@@ -1,0 +1,122 @@
+"""Times other libraries on the GPU when `tools/bench` asks: a JSON object per line in, one out.
+
+    {"id": 1, "do": "hello", "peers": ["deepgemm", "cublaslt"]}
+    {"id": 2, "do": "prepare", "problem": "dense", "m": 64, "n": 2112, "k": 7168, ...}
+    {"id": 3, "do": "measure", "peer": "deepgemm", "replays": 15}
+
+Every answer has the `id` and either `ok` or `error`. See src/gpu/peer-messages.ts for the members.
+"""
+
+import gc
+import json
+import os
+import sys
+
+# Answers go where stdout was; what libraries print joins stderr.
+ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
+import torch  # noqa: E402
+
+from gpu_libraries import find_libraries  # noqa: E402
+from gpu_operands import Operands, error_of  # noqa: E402
+
+PAUSE_CYCLES = 200_000  # some 100 us: the graph is enqueued before the first event happens
+WARM_UP_REPLAYS = 2
+COPY_BYTES = 1 << 30
+
+
+class Peers:
+    def __init__(self):
+        self.stream = torch.cuda.Stream()
+        self.libraries = {}
+        self.graphs = {}
+
+    def hello(self, peers):
+        self.libraries, missing = find_libraries(peers)
+        versions = {name: library.version for name, library in self.libraries.items()}
+        return {"device": torch.cuda.get_device_name(), "peers": versions, "missing": missing}
+
+    def copy(self):
+        """Bytes read and written per second by a copy on the device, in GB/s."""
+        source = torch.ones(COPY_BYTES, device="cuda", dtype=torch.uint8)
+        target = torch.empty_like(source)
+        graph = self.captured([lambda: target.copy_(source)] * 4)
+        seconds = sorted(self.times(graph, 4, 10))[5] * 1e-6
+        return {"gbs": 2 * COPY_BYTES / seconds / 1e9}
+
+    def prepare(self, problem, m, n, k, copies, launches, seeds):
+        self.graphs.clear()
+        torch.cuda.empty_cache()
+        first = Operands(problem, m, n, k, seeds)
+        sets = [first] + [first.copy() for _ in range(copies - 1)]
+        want = first.expected()
+        return {
+            name: self.prepared(name, library, sets, launches, want)
+            for name, library in self.libraries.items()
+        }
+
+    def prepared(self, name, library, sets, launches, want):
+        try:
+            calls = library.calls(sets, launches)
+            error = error_of(calls[0](), want)
+            self.graphs[name] = self.captured(calls), launches
+            return {"error": error}
+        except Exception as error:  # a peer that refuses a shape is told, not hidden
+            return {"refused": f"{type(error).__name__}: {error}"[:200]}
+
+    def measure(self, peer, replays):
+        graph, launches = self.graphs[peer]
+        return {"us": self.times(graph, launches, replays)}
+
+    def captured(self, calls):
+        for call in calls:
+            call()
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        graph.capture_begin()
+        try:
+            for call in calls:
+                call()
+        finally:
+            graph.capture_end()
+        return graph
+
+    def times(self, graph, launches, replays):
+        """Microseconds per launch of each replay."""
+        for _ in range(WARM_UP_REPLAYS):
+            graph.replay()
+        torch.cuda.synchronize()
+        times = []
+        for _ in range(replays):
+            begin, end = torch.cuda.Event(True), torch.cuda.Event(True)
+            torch.cuda._sleep(PAUSE_CYCLES)
+            begin.record()
+            graph.replay()
+            end.record()
+            torch.cuda.synchronize()
+            times.append(begin.elapsed_time(end) * 1e3 / launches)
+        return times
+
+
+def answer(peers, line):
+    request = json.loads(line)
+    number, verb = request.pop("id"), request.pop("do")
+    try:
+        if verb not in ("hello", "copy", "prepare", "measure"):
+            raise ValueError(f"unknown request {verb}")
+        with torch.cuda.stream(peers.stream), torch.no_grad():
+            return {"id": number, "ok": getattr(peers, verb)(**request)}
+    except Exception as error:
+        return {"id": number, "error": f"{type(error).__name__}: {error}"}
+
+
+def main():
+    gc.freeze()
+    peers = Peers()
+    for line in sys.stdin:
+        print(json.dumps(answer(peers, line)), file=ANSWERS, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+// The libraries beside ours, in a Python process that works only when it is asked.
+
+import { accessSync, constants } from 'node:fs'
+import { delimiter, isAbsolute, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { NativeError } from 'deepgemm'
+import type { GpuCase, Rotation } from './cases.js'
+import { JsonProcess, type JsonProcessOptions } from './json-process.js'
+import type { Seeds } from './operands.js'
+import type { PeerName } from './options.js'
+import { MOST_ERROR } from './report.js'
+
+const FOLDER = fileURLToPath(new URL('../../peers/', import.meta.url))
+/** Compiling one of DeepGEMM's kernels takes seconds; nothing takes minutes. */
+const TIMEOUT_MS = 120_000
+
+type Hello = {
+  readonly peers: Readonly<Record<string, string>>
+  readonly missing: Readonly<Record<string, string>>
+}
+type Prepared = Readonly<Partial<Record<PeerName, { error?: number; refused?: string }>>>
+
+/** Absolute path of the first python3 on the PATH; relative entries are not followed. */
+export function findPython(path: string | undefined): string | undefined {
+  return (path ?? '')
+    .split(delimiter)
+    .filter((folder) => isAbsolute(folder))
+    .map((folder) => join(folder, 'python3'))
+    .find(isExecutable)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** How the peers' program is started with a Python. */
+export function peerProcess(python: string): JsonProcessOptions {
+  const args = ['-u', join(FOLDER, 'gpu_peers.py')]
+  return { subject: 'The process of the peers', file: python, args, timeoutMs: TIMEOUT_MS }
+}
+
+/** Peers that take part. What goes wrong with them is told once and never ends the benchmark. */
+export class GpuPeers {
+  readonly versions: Record<string, string> = {}
+  /** Why peers or single products of theirs are missing. */
+  readonly missing: string[] = []
+  readonly #process: JsonProcess
+  #ready: readonly PeerName[] = []
+
+  private constructor(process: JsonProcess) {
+    this.#process = process
+  }
+
+  static async start(options: JsonProcessOptions, names: readonly PeerName[]): Promise<GpuPeers> {
+    const peers = new GpuPeers(new JsonProcess(options))
+    const hello = (await peers.#asked('hello', { peers: names })) as Hello | undefined
+    Object.assign(peers.versions, hello?.peers)
+    for (const [name, reason] of Object.entries(hello?.missing ?? {})) {
+      peers.missing.push(`${name}: ${reason}`)
+    }
+    return peers
+  }
+
+  /** Bytes per second of a copy, in GB/s; null when the process is not there. */
+  async copyBandwidth(): Promise<number | null> {
+    const answer = (await this.#asked('copy')) as { gbs: number } | undefined
+    return answer === undefined ? null : Math.round(answer.gbs)
+  }
+
+  /** Makes operands and graphs; resolves with the peers that do this product. */
+  async prepare(item: GpuCase, rotation: Rotation, seeds: Seeds): Promise<readonly PeerName[]> {
+    this.#ready = []
+    const request = { ...item, ...rotation, seeds }
+    const answer = (await this.#asked('prepare', request)) as Prepared | undefined
+    const names = Object.keys(answer ?? {}) as PeerName[]
+    this.#ready = names.filter((name) => {
+      const reason = refusalOf(answer?.[name])
+      if (reason === undefined) return true
+      this.#miss(`${name}, ${item.problem} ${item.m}x${item.n}x${item.k}: ${reason}`)
+      return false
+    })
+    return this.#ready
+  }
+
+  /** Microseconds per launch of every replay; none when the peer cannot. */
+  async measure(peer: PeerName, replays: number): Promise<readonly number[]> {
+    if (!this.#ready.includes(peer)) return []
+    const answer = (await this.#asked('measure', { peer, replays })) as { us: number[] } | undefined
+    return answer?.us ?? []
+  }
+
+  close(): void {
+    this.#process.close()
+  }
+
+  async #asked(verb: string, members: object = {}): Promise<unknown> {
+    if (this.#process.ended !== undefined) return undefined
+    try {
+      return await this.#process.ask(verb, members)
+    } catch (error) {
+      if (!(error instanceof NativeError)) throw error
+      this.#miss(error.message)
+      return undefined
+    }
+  }
+
+  #miss(reason: string): void {
+    if (!this.missing.includes(reason)) this.missing.push(reason)
+  }
+}
+
+/** Why a peer's product does not count; undefined when it does. */
+function refusalOf(answer: Prepared[PeerName]): string | undefined {
+  if (answer?.refused !== undefined) return answer.refused
+  const error = answer?.error ?? Number.NaN
+  return error <= MOST_ERROR ? undefined : `its error is ${error}`
+}

@@ -1,0 +1,132 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { locateNvcc, NvccCompiler } from '@deepgemm/jit'
+import { openNvrtc } from '@deepgemm/runtime/cuda'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { type FakeCuda, installFakeCuda } from '../../../packages/runtime/test/support/fake-cuda.js'
+import { benchSource } from '../src/gpu/kernels.js'
+import type { GpuReport } from '../src/gpu/report.js'
+import { run } from '../src/run.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'deepgemm-gpu-bench-'))
+/** A program that starts like Python and answers like the peers. */
+const python = join(folder, 'python3')
+
+let fake: FakeCuda
+beforeAll(async () => {
+  fake = await installFakeCuda()
+  vi.stubEnv('DEEPGEMM_CACHE_DIR', join(folder, 'cache'))
+  vi.stubEnv('DEEPGEMM_COMPILER', 'nvrtc')
+  const peers = fileURLToPath(new URL('./support/fake-peers.mjs', import.meta.url))
+  writeFileSync(python, `#!/bin/sh\nexec '${process.execPath}' '${peers}'\n`)
+  chmodSync(python, 0o755)
+}, 300_000)
+
+afterAll(() => {
+  fake.reset()
+  vi.unstubAllEnvs()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+type Ran = { readonly code: number; readonly out: string; readonly err: string }
+
+async function ran(args: readonly string[]): Promise<Ran> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  const code = await run(['gpu', ...args], { stdout, stderr, signal: new AbortController().signal })
+  return { code, out: String(stdout.read() ?? ''), err: String(stderr.read() ?? '') }
+}
+
+const SMALL = ['--only', '16,256,512', '--only', '64,256,512', '--rounds', '2', '--replays', '3']
+
+// The fake driver runs no kernel: outputs and sums stay what they were, so every product is wrong.
+describe('a GPU benchmark on the fake driver', () => {
+  it('measures ours, the peers and the floor in turn, writes all of it, and sees what is wrong', async () => {
+    const path = join(folder, 'gpu.json')
+    const args = [...SMALL, '--quick', '--python', python, '--commit', 'abc', '--out', path]
+    const { code, out, err } = await ran(args)
+    expect({ code, err }).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/Products are wrong: given 16x256x512, error null; 64x256x512/),
+    })
+    const { meta, rows, jit, host } = JSON.parse(readFileSync(path, 'utf8')) as GpuReport
+    expect(meta).toMatchObject({
+      commit: 'abc',
+      copy_bandwidth_gbs: 3000,
+      peers: { deepgemm: '9.9' },
+    })
+    expect(meta.missing).toEqual(['cublaslt: ImportError: no such module'])
+    expect(rows).toMatchObject([
+      { problem: 'dense', m: 16, n: 256, k: 512, deepgemm_us: 21, cublaslt_block_us: null },
+      { problem: 'dense', m: 64, n: 256, k: 512, deepgemm_us: 21, max_error: null },
+    ])
+    for (const row of rows) {
+      expect(row.config).toMatch(/\d+x\d+\/s\d/)
+      expect(row.ours_us).toBeGreaterThanOrEqual(0)
+      expect(row.weight_read_floor_us).toBeGreaterThanOrEqual(0)
+    }
+    expect(jit.compiler).toBe('nvrtc 12.8')
+    expect(jit.cached_load_ms).toBeGreaterThan(0)
+    expect(host.run_us).toBeGreaterThan(0)
+    expect(out).toContain('geometric means')
+    expect(fake.live()).toMatchObject({ memory: 0 })
+  }, 120_000)
+
+  it('adds gradients to f32, without peers', async () => {
+    const path = join(folder, 'gradient.json')
+    const args = ['--only', 'wgrad:256,64,128', '--quick', '--peers', 'none', '--out', path]
+    const { code, err } = await ran(args)
+    expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining(path) })
+    const { meta, rows } = JSON.parse(readFileSync(path, 'utf8')) as GpuReport
+    expect(meta).toMatchObject({ peers: {}, missing: [], copy_bandwidth_gbs: null })
+    expect(rows).toMatchObject([
+      { problem: 'wgrad', weight_read_floor_us: null, deepgemm_us: null },
+    ])
+    expect(rows[0]?.config).toContain('f32+=')
+  }, 120_000)
+
+  it('says what is missing where there is no Python', async () => {
+    const path = process.env['PATH']
+    vi.stubEnv('PATH', join(folder, 'empty'))
+    const { code, err } = await ran(SMALL)
+    vi.stubEnv('PATH', path)
+    expect(code).toBe(1)
+    expect(err).toMatch(/The peers need Python.*--peers none/)
+  })
+})
+
+const nvcc = (await locateNvcc(process.env)).path
+const nvrtc = ((): boolean => {
+  try {
+    openNvrtc()
+    return true
+  } catch {
+    return false
+  }
+})()
+
+describe('the kernels of the GPU benchmark', () => {
+  it.skipIf(nvcc === undefined)(
+    'compile with nvcc for Hopper',
+    async () => {
+      const compiler = new NvccCompiler(nvcc as string, { env: process.env })
+      const request = {
+        source: benchSource(),
+        entryName: 'bench_check',
+        target: 'sm_90a',
+        flags: [],
+      }
+      expect((await compiler.compile(request)).cubin.length).toBeGreaterThan(1000)
+    },
+    120_000,
+  )
+
+  it.skipIf(!nvrtc)('compile with NVRTC, which has no headers', async () => {
+    const options = ['--std=c++20', '--gpu-architecture=sm_90a']
+    const { cubin, log } = await openNvrtc().compile(benchSource(), 'kernels.cu', options)
+    expect(log).toBe('')
+    expect(cubin).toBeDefined()
+  })
+})
