@@ -12,7 +12,7 @@ import type { Device, Stream } from '@deepgemm/runtime'
 import { cpuQueue } from '@deepgemm/runtime/cpu'
 import { CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
 import { enqueueCpuGemm } from './cpu/gemm.js'
-import { enqueueCudaGemm, prepareCudaGemm } from './cuda/gemm.js'
+import { enqueueCudaGemm, prepareCudaGemm } from './cuda/prepare.js'
 
 /** One product, validated. */
 export type GemmCall = {
@@ -21,6 +21,13 @@ export type GemmCall = {
   readonly a: QuantizedTensor
   readonly b: QuantizedTensor
   readonly out: Tensor
+  /** No work that may still run writes B or its scales. */
+  readonly weightsReady: boolean
+}
+
+/** Where a product finds its operands, and on which stream it runs. */
+export type GemmPlacement = Pick<GemmCall, 'a' | 'b' | 'out' | 'weightsReady'> & {
+  readonly stream: Stream
 }
 
 /** Products of one N and K and a range of M. */
@@ -34,11 +41,27 @@ export type GemmRange = {
   readonly accumulate: boolean
 }
 
+/** One of a plan's kernels is ready. */
+export type GemmProgress = {
+  readonly done: number
+  readonly total: number
+  /** Its name and config. */
+  readonly kernel: string
+  /** Where it came from; `device`: another plan had loaded it. */
+  readonly source: 'device' | 'cache' | 'compiled'
+}
+
+export type ProgressListener = (progress: GemmProgress) => void
+
 /** All that a range of products needs, chosen and loaded. */
 export interface PreparedGemm {
   /** What products are computed with. */
   readonly configs: readonly GemmConfig[]
   enqueue(stream: Stream, call: GemmCall): void
+  /** Enqueues what an earlier, equal product enqueued; false when there was none. */
+  replay?(placement: GemmPlacement): boolean
+  /** Allocates on a stream what products will need beside their operands. */
+  reserve?(stream: Stream): void
 }
 
 /** Enqueues a product; on a GPU, once its kernel is loaded. */
@@ -48,8 +71,12 @@ export function enqueueGemm(stream: Stream, call: GemmCall): Promise<void> | und
   return undefined
 }
 
-export async function prepareGemm(device: Device, range: GemmRange): Promise<PreparedGemm> {
-  if (device instanceof CudaDevice) return prepareCudaGemm(device, range)
+export async function prepareGemm(
+  device: Device,
+  range: GemmRange,
+  onProgress?: ProgressListener,
+): Promise<PreparedGemm> {
+  if (device instanceof CudaDevice) return prepareCudaGemm(device, range, onProgress)
   return {
     configs: [{ target: 'cpu', isa: device.architecture, threads: device.parallelism }],
     enqueue: (stream, call) => enqueueCpuGemm(cpuQueue(stream.device, stream), call),

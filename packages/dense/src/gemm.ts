@@ -32,8 +32,9 @@ const OPTIONS = ['out', 'outDType', 'accumulate', 'stream']
  * (two-level accumulation). Batches are [G, M, K] and [G, N, K]. M, N and K may be any size, 0
  * included. Resolves with D, [M, N] or [G, M, N], when it is ready.
  *
- * On a GPU this is the only form: matrices with f32 scales, N a multiple of 8 and K of 16. The first
- * product of a kind compiles its kernel; `planGemm` does that ahead of time.
+ * On a GPU N must be a multiple of 8 and K of 16, neither 0, and the rows of K-major operands and of D start at
+ * multiples of 16 bytes. The first product of a kind compiles its kernels; `planGemm` does that ahead
+ * of time.
  *
  * @throws {ShapeError | DTypeError | LayoutError | RecipeError | OptionError | DeviceError | DisposedError}
  */
@@ -87,7 +88,8 @@ async function gemm(
   const d = options.out ?? device.zeros({ dtype: problem.out, shape, label: 'product' })
   const allocated = options.out === undefined ? [d] : []
   try {
-    const loading = enqueueGemm(stream, { form, problem, a, b, out: d })
+    const call = { form, problem, a, b, out: d, weightsReady: false }
+    const loading = enqueueGemm(stream, call)
     if (loading !== undefined) await loading
   } catch (error) {
     for (const tensor of allocated) tensor.dispose()

@@ -1,2 +1,3 @@
+export type { GemmProgress, ProgressListener } from './backend.js'
 export { fp8GemmNN, fp8GemmNT, fp8GemmTN, fp8GemmTT, type GemmOptions } from './gemm.js'
-export { GemmPlan, type GemmPlanSpec, type GemmRun, planGemm } from './plan.js'
+export { GemmPlan, type GemmPlanSpec, type GemmRun, type PlannedGemm, planGemm } from './plan.js'

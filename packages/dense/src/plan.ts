@@ -1,26 +1,35 @@
 import {
   DeviceError,
   denseProblem,
+  describeValue,
   type GemmConfig,
   type GemmForm,
   type GemmProblem,
+  OptionError,
   OUT_DTYPES,
   type OutDType,
-  type QuantizedTensor,
+  QuantizedTensor,
   RecipeError,
+  requireBoolean,
   requireInteger,
   requireKnownOptions,
   requireOneOf,
   requireOutput,
   ShapeError,
-  type Tensor,
+  Tensor,
 } from '@deepgemm/core'
 import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
-import { type PreparedGemm, prepareGemm } from './backend.js'
+import {
+  type GemmPlacement,
+  type PreparedGemm,
+  type ProgressListener,
+  prepareGemm,
+} from './backend.js'
 import { outputShape } from './output.js'
 
 const FORMS: readonly GemmForm[] = ['NT', 'NN', 'TN', 'TT']
 const RECIPES_B = ['128x128', '1x128'] as const
+const PLAN_OPTIONS = ['form', 'n', 'k', 'm', 'out', 'accumulate', 'recipeB', 'onProgress']
 
 /** The products a plan covers: one N and K, any M up to a bound. */
 export type GemmPlanSpec = {
@@ -35,7 +44,12 @@ export type GemmPlanSpec = {
   readonly accumulate?: boolean
   /** Recipe of B seen K-major, for a GPU's choice of kernels; a CPU runs both. Default `128x128`. */
   readonly recipeB?: GemmProblem['recipeB']
+  /** Told of every kernel that a GPU loads for the plan, as it becomes ready. */
+  readonly onProgress?: ProgressListener
 }
+
+/** What a plan covers, nothing left out. */
+export type PlannedGemm = Required<Omit<GemmPlanSpec, 'onProgress'>>
 
 /** Operands of one run, as `fp8GemmNT` and its siblings take them. */
 export type GemmRun = {
@@ -44,18 +58,26 @@ export type GemmRun = {
   readonly out: Tensor
   /** Default: the device's default stream. */
   readonly stream?: Stream
+  /**
+   * A promise that no work which may still run writes B or its scales, as of weights that were
+   * loaded and awaited before. A GPU then fetches them while the work before this product still
+   * runs. When the promise is false, so may be the product. Default false.
+   */
+  readonly weightsReady?: boolean
 }
+
+const RUN_OPTIONS = ['a', 'b', 'out', 'stream', 'weightsReady']
 
 /** Everything chosen and loaded ahead of time for a family of products; running it never compiles. */
 export class GemmPlan {
   readonly device: Device
-  readonly spec: Required<GemmPlanSpec>
+  readonly spec: PlannedGemm
   /** Configs that runs choose among. */
   readonly configs: readonly GemmConfig[]
   readonly #prepared: PreparedGemm
 
   /** Use `planGemm`. */
-  constructor(device: Device, spec: Required<GemmPlanSpec>, prepared: PreparedGemm) {
+  constructor(device: Device, spec: PlannedGemm, prepared: PreparedGemm) {
     this.device = device
     this.spec = spec
     this.configs = prepared.configs
@@ -68,7 +90,10 @@ export class GemmPlan {
    * @throws {ShapeError | DTypeError | LayoutError | RecipeError | OptionError | DeviceError | DisposedError}
    */
   run(run: GemmRun): void {
-    requireKnownOptions('GemmPlan.run', run, ['a', 'b', 'out', 'stream'])
+    requireKnownOptions('GemmPlan.run', run, RUN_OPTIONS)
+    const stream = resolveStream(this.device, run.stream)
+    const weightsReady = requireBoolean('The option weightsReady', run.weightsReady ?? false)
+    if (this.#replays({ ...run, stream, weightsReady })) return
     const { a, b, out } = run
     const { spec } = this
     const { form } = spec
@@ -76,7 +101,25 @@ export class GemmPlan {
     this.#requireCovered(problem, a)
     requireOutput(out, outputShape(problem, a.shape.length === 3), this.device)
     requirePlannedDType(out, spec.out)
-    this.#prepared.enqueue(resolveStream(this.device, run.stream), { form, problem, a, b, out })
+    this.#prepared.enqueue(stream, { form, problem, a, b, out, weightsReady })
+  }
+
+  /**
+   * Allocates the memory that runs on `stream` need beside their operands, on a GPU: partial sums and
+   * transposed operands. The first run on a stream does so otherwise.
+   *
+   * @throws {DeviceError | DisposedError}
+   */
+  reserve(stream?: Stream): void {
+    this.#prepared.reserve?.(resolveStream(this.device, stream))
+  }
+
+  /** What an equal run was found to be need not be found out again. */
+  #replays(placement: GemmPlacement): boolean {
+    const { a, b, out } = placement
+    const isPlausible =
+      a instanceof QuantizedTensor && b instanceof QuantizedTensor && out instanceof Tensor
+    return isPlausible && this.#prepared.replay?.(placement) === true
   }
 
   #requireCovered(problem: GemmProblem, a: QuantizedTensor): void {
@@ -104,26 +147,29 @@ export class GemmPlan {
  * @throws {DeviceError | ShapeError | CompileError | CacheError} for what a GPU cannot do or compile
  */
 export async function planGemm(device: Device, spec: GemmPlanSpec): Promise<GemmPlan> {
-  requireKnownOptions('planGemm', spec, ['form', 'n', 'k', 'm', 'out', 'accumulate', 'recipeB'])
-  requireInteger('The option n', spec.n, 0)
-  requireInteger('The option k', spec.k, 0)
-  requireInteger('The option m.max', spec.m?.max, 0)
+  requireKnownOptions('planGemm', spec, PLAN_OPTIONS)
+  const { onProgress, ...given } = spec
+  requireInteger('The option n', given.n, 0)
+  requireInteger('The option k', given.k, 0)
+  requireInteger('The option m.max', given.m?.max, 0)
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new OptionError('The option onProgress is not a function', {
+      given: describeValue(onProgress),
+      allowed: 'a function that is told of every kernel',
+    })
+  }
   const complete = {
-    ...spec,
-    form: requireOneOf('The option form', spec.form ?? 'NT', FORMS),
-    out: requireOneOf('The option out', spec.out ?? 'bf16', OUT_DTYPES),
-    accumulate: spec.accumulate ?? false,
-    recipeB: requireOneOf('The option recipeB', spec.recipeB ?? '128x128', RECIPES_B),
+    ...given,
+    form: requireOneOf('The option form', given.form ?? 'NT', FORMS),
+    out: requireOneOf('The option out', given.out ?? 'bf16', OUT_DTYPES),
+    accumulate: requireBoolean('The option accumulate', given.accumulate ?? false),
+    recipeB: requireOneOf('The option recipeB', given.recipeB ?? '128x128', RECIPES_B),
   }
   const range = { ...complete, m: { min: 1, max: complete.m.max } }
-  return new GemmPlan(device, complete, await prepareGemm(device, range))
+  return new GemmPlan(device, complete, await prepareGemm(device, range, onProgress))
 }
 
-function requirePlannedRecipe(
-  device: Device,
-  problem: GemmProblem,
-  spec: Required<GemmPlanSpec>,
-): void {
+function requirePlannedRecipe(device: Device, problem: GemmProblem, spec: PlannedGemm): void {
   if (device.kind === 'cpu' || problem.recipeB === spec.recipeB) return
   throw new RecipeError('The plan is for other scales of B', {
     given: problem.recipeB,

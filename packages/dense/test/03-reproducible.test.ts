@@ -7,8 +7,8 @@ import { checkProduct, placedCases } from './support/check.js'
 import { FORMS, GEMMS, type HostOperands, place } from './support/products.js'
 
 const HOST: HostOperands = {
-  a: randomQuantized(11, { rows: 150, cols: 700, recipe: '1x128' }),
-  b: randomQuantized(12, { rows: 333, cols: 700, recipe: '128x128' }),
+  a: randomQuantized(11, { rows: 150, cols: 704, recipe: '1x128' }),
+  b: randomQuantized(12, { rows: 336, cols: 704, recipe: '128x128' }),
 }
 
 async function bitsOf(device: Device, host: HostOperands, form: (typeof FORMS)[number] = 'NT') {
@@ -79,11 +79,11 @@ describe.each(await usableIsas())('products on the CPU with %s', (isa) => {
       const alone = {
         ...a,
         rows: 1,
-        codes: a.codes.subarray(row * 700, (row + 1) * 700),
+        codes: a.codes.subarray(row * 704, (row + 1) * 704),
         grid: a.grid.subarray(row * 6, (row + 1) * 6),
       }
       const bytes = await bitsOf(device, { a: alone, b: HOST.b })
-      expect(bytes.equals(all.subarray(row * 333 * 4, (row + 1) * 333 * 4))).toBe(true)
+      expect(bytes.equals(all.subarray(row * 336 * 4, (row + 1) * 336 * 4))).toBe(true)
     }
   })
 

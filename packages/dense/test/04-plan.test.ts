@@ -14,9 +14,9 @@ import { expectProducts, startOutput } from './support/output.js'
 import { expectedProducts, FORMS, PLAIN, place } from './support/products.js'
 import { expectRefusal } from './support/refusal.js'
 
-const [N, K] = [70, 200]
+const [N, K] = [72, 208]
 
-describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
+describe.each(await availableDevices(Device))('a plan on $kind', ({ kind, open }) => {
   let device: Device
 
   beforeAll(async () => {
@@ -24,8 +24,8 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
   })
 
   afterAll(async () => {
-    expect(device.memory().buffers).toEqual([])
     await device.dispose()
+    expect(device.memory().buffers).toEqual([])
   })
 
   function operands(m: number, form: (typeof FORMS)[number] = 'NT', groups?: number) {
@@ -41,11 +41,11 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
     const plan = await planGemm(device, { form, n: N, k: K, m: { max: 90 }, out: 'f32' })
     for (const m of [0, 1, 7, 64, 90]) {
       const { host, a, b } = operands(m, form)
-      const spec = { dtype: 'f32', shape: [m, N], gap: 3, accumulate: false, seed: m } as const
+      const spec = { dtype: 'f32', shape: [m, N], gap: 8, accumulate: false, seed: m } as const
       const started = startOutput(device, spec)
       expect(plan.run({ a, b, out: started.out })).toBeUndefined()
       await device.defaultStream.synchronize()
-      await expectProducts(started, expectedProducts(host, started.start))
+      await expectProducts(started, expectedProducts(host, started.start, kind))
       for (const owned of [a, b, started.out]) owned.dispose()
     }
   })
@@ -57,7 +57,7 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
     const started = startOutput(device, spec)
     plan.run({ a, b, out: started.out })
     await device.defaultStream.synchronize()
-    await expectProducts(started, expectedProducts(host, started.start))
+    await expectProducts(started, expectedProducts(host, started.start, kind))
     for (const owned of [a, b, started.out]) owned.dispose()
   })
 
@@ -68,7 +68,7 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
     const started = startOutput(device, spec)
     plan.run({ a, b, out: started.out })
     await device.defaultStream.synchronize()
-    await expectProducts(started, expectedProducts(host, started.start))
+    await expectProducts(started, expectedProducts(host, started.start, kind))
     for (const owned of [a, b, started.out]) owned.dispose()
   })
 
@@ -83,9 +83,10 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
       accumulate: false,
       recipeB: '128x128',
     })
-    expect(plan.configs.map(configName)).toEqual([
-      `${device.kind}/${device.architecture}/${device.parallelism}`,
-    ])
+    const names = plan.configs.map(configName)
+    if (kind === 'cpu') expect(names).toEqual([`cpu/${device.architecture}/${device.parallelism}`])
+    else for (const name of names) expect(name).toMatch(/^sm_90a\//)
+    expect(names.length).toBeGreaterThan(0)
   })
 
   it('enqueues and returns: a read waits for the product', async () => {
@@ -98,7 +99,7 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
     b.dispose()
     const [once, twice] = await Promise.all([started.out.toBytes(), started.out.toBytes()])
     expect(twice).toEqual(once)
-    await expectProducts(started, expectedProducts(host, started.start))
+    await expectProducts(started, expectedProducts(host, started.start, kind))
     started.out.dispose()
   })
 
@@ -111,10 +112,10 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
       given: `M 10, N ${N}, K ${K}`,
       allowed: 'M up to 9',
     })
-    const other = await planGemm(device, { n: N + 1, k: K, m: { max: 100 } })
+    const other = await planGemm(device, { n: N + 8, k: K, m: { max: 100 } })
     await expectRefusal(() => other.run({ a, b, out }), {
       error: ShapeError,
-      allowed: `N ${N + 1}`,
+      allowed: `N ${N + 8}`,
     })
     const wide = await planGemm(device, { n: N, k: K, m: { max: 100 }, form: 'TN' })
     await expectRefusal(() => wide.run({ a, b, out }), { error: ShapeError, allowed: '[K, M]' })
@@ -137,6 +138,10 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
       given: `[3, ${N}]`,
     })
     await expectRefusal(() => plan.run({ a: b, b: a, out: small }), { error: RecipeError })
+    await expectRefusal(() => plan.run({ a, b, out: small, weightsReady: 1 } as never), {
+      error: OptionError,
+      given: 'number',
+    })
     await expectRefusal(() => plan.run({ a, b, output: small } as never), {
       error: OptionError,
       given: 'output',
@@ -167,6 +172,8 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ open }) => {
     [{ n: 1, k: 1, m: { max: '4' } }, 'option m.max', '4'],
     [{ n: 1, k: 1, m: { max: 1 }, form: 'XX' }, 'option form', 'XX'],
     [{ n: 1, k: 1, m: { max: 1 }, out: 'f16' }, 'option out', 'f16'],
+    [{ n: 1, k: 1, m: { max: 1 }, accumulate: 1 }, 'option accumulate', 'number'],
+    [{ n: 1, k: 1, m: { max: 1 }, onProgress: true }, 'option onProgress', 'boolean'],
     [{ n: 1, k: 1, m: { max: 1 }, dtype: 'f32' }, 'unknown option', 'dtype'],
   ])('is not made for %o', async (spec, subject, given) => {
     const error = await expectRefusal(() => planGemm(device, spec as GemmPlanSpec), {

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DeviceError, LayoutError, RecipeError, ShapeError } from '@deepgemm/core'
+import { configName, LayoutError, ShapeError } from '@deepgemm/core'
 import { SM90_ARGUMENTS as AT } from '@deepgemm/core/sm90'
-import { fp8GemmNN, fp8GemmNT, planGemm } from '@deepgemm/dense'
+import { fp8GemmNT, type GemmProgress, planGemm } from '@deepgemm/dense'
 import { allocateQuantized, Device } from '@deepgemm/runtime'
 import { openNvrtc } from '@deepgemm/runtime/cuda'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -164,20 +164,20 @@ describe('a product on a GPU', () => {
   })
 
   it('is refused where the kernels cannot do it, and keeps no memory', async () => {
-    const refused = async (
-      error: unknown,
-      given: ReturnType<typeof operands>,
-      gemm = fp8GemmNT,
-    ) => {
-      await expect(gemm(given.a, given.b)).rejects.toThrow(error as typeof Error)
+    const refused = async (error: unknown, given: ReturnType<typeof operands>) => {
+      await expect(fp8GemmNT(given.a, given.b)).rejects.toThrow(error as typeof Error)
       freed(given.a, given.b)
     }
     await refused(ShapeError, operands(16, 516, 1024))
     await refused(ShapeError, operands(16, 512, 1000))
-    await refused(ShapeError, operands(1, 8, 16, { shape: [2, 1, 16] }, { shape: [2, 8, 16] }))
-    await refused(RecipeError, operands(16, 512, 1024, { scaleDType: 'ue8m0' }))
-    await refused(LayoutError, operands(16, 512, 1024, { orientation: 'k-major' }))
-    await refused(DeviceError, operands(16, 128, 128), fp8GemmNN)
+    const { a, b } = operands(16, 512, 1024)
+    const wide = device.zeros({ dtype: 'bf16', shape: [16, 520] })
+    const shifted = fp8GemmNT(a, b, { out: wide.slice(1, 4, 516) })
+    await expect(shifted).rejects.toThrow(
+      /The output cannot be copied in bulk: given strides \[520, 1\] of bf16, byte offset 8; allowed rows/,
+    )
+    await expect(shifted).rejects.toThrow(LayoutError)
+    freed(a, b, wide)
   })
 })
 
@@ -187,7 +187,8 @@ describe('a plan on a GPU', () => {
     expect(plan.configs.length).toBeGreaterThan(1)
     for (const config of plan.configs) expect(config.target).toBe('sm_90a')
     const { cuModuleLoadData: loads, nvrtcCompileProgram: compiles } = fake.calls()
-    expect(loads).toBe(plan.configs.length)
+    // And the kernel for scales in other layouts.
+    expect(loads).toBe(plan.configs.length + 1)
     for (const m of [1, 64, 300]) {
       const { a, b } = operands(m, 512, 1024)
       const out = device.zeros({ dtype: 'bf16', shape: [m, 512] })
@@ -200,14 +201,31 @@ describe('a plan on a GPU', () => {
     expect(fake.calls()['nvrtcCompileProgram']).toBe(compiles)
   })
 
-  it('covers one recipe of B and one form', async () => {
+  it('covers one recipe of B', async () => {
     const plan = await planGemm(device, { n: 512, k: 1024, m: { max: 300 }, recipeB: '1x128' })
     const { a, b } = operands(16, 512, 1024)
     const out = device.zeros({ dtype: 'bf16', shape: [16, 512] })
     expect(() => plan.run({ a, b, out })).toThrow(/other scales of B: given 128x128; allowed 1x128/)
     freed(a, b, out)
-    const nn = planGemm(device, { form: 'NN', n: 512, k: 1024, m: { max: 300 } })
-    await expect(nn).rejects.toThrow(DeviceError)
+  })
+
+  it('tells of each kernel that it loads, and where it came from', async () => {
+    const told: GemmProgress[] = []
+    const onProgress = (progress: GemmProgress) => told.push(progress)
+    const spec = { n: 640, k: 1024, m: { max: 64 } } as const
+    const plan = await planGemm(device, { ...spec, onProgress })
+    const total = plan.configs.length + 1
+    expect(told.map(({ done }) => done)).toEqual(Array.from({ length: total }, (_, i) => i + 1))
+    expect(told.every((progress) => progress.total === total)).toBe(true)
+    expect(told.every(({ source }) => ['cache', 'compiled'].includes(source))).toBe(true)
+    for (const config of plan.configs) {
+      const kernel = `fp8_gemm ${configName(config).replace('sm_90a/', '')}`
+      expect(told.map((progress) => progress.kernel)).toContain(kernel)
+    }
+    const again: GemmProgress[] = []
+    await planGemm(device, { ...spec, form: 'NN', onProgress: (each) => again.push(each) })
+    expect(again).toHaveLength(total + 2)
+    expect(again.filter(({ source }) => source === 'device')).toHaveLength(total)
   })
 
   it.skipIf(nvrtc === undefined)('compiles with the NVRTC of the machine', async () => {

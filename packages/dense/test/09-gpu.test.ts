@@ -53,7 +53,7 @@ describe.skipIf(gpus.length === 0)('products on a GPU', () => {
       const { host, a, b } = operands([m, n, k], recipe)
       const started = startOutput(device, { dtype, shape: [m, n], gap: 8, accumulate, seed: m })
       await fp8GemmNT(a, b, { out: started.out, accumulate })
-      await expectProducts(started, expectedProducts(host, started.start))
+      await expectProducts(started, expectedProducts(host, started.start, 'cuda'))
       for (const owned of [a, b, started.out]) owned.dispose()
     })
   })
@@ -67,7 +67,7 @@ describe.skipIf(gpus.length === 0)('products on a GPU', () => {
       const runs = [startOutput(device, spec), startOutput(device, spec)] as const
       for (const { out } of runs) plan.run({ a, b, out })
       await device.defaultStream.synchronize()
-      await expectProducts(runs[0], expectedProducts(host, undefined))
+      await expectProducts(runs[0], expectedProducts(host, undefined, 'cuda'))
       expect(await runs[0].out.toBytes()).toEqual(await runs[1].out.toBytes())
       for (const owned of [a, b, runs[0].out, runs[1].out]) owned.dispose()
     }

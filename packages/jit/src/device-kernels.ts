@@ -2,7 +2,7 @@ import type { CudaDevice, CudaKernel } from '@deepgemm/runtime/cuda'
 import { canonicalJson } from './canonical-json.js'
 import type { KernelConfig } from './config.js'
 import { configHeader } from './config-header.js'
-import { Jit, type KernelRequest } from './jit.js'
+import { Jit, type Kernel, type KernelRequest } from './jit.js'
 import { assembleSource } from './source/assemble.js'
 import { kernelSources } from './source/kernel-sources.js'
 
@@ -19,10 +19,23 @@ export type DeviceKernelSpec = {
   readonly sharedBytes?: number
 }
 
+/** One of the kernels of a `load` is on the device. */
+export type LoadProgress = {
+  readonly done: number
+  readonly total: number
+  readonly spec: DeviceKernelSpec
+  /** Where it came from; `device`: it was loaded before. */
+  readonly source: 'device' | 'cache' | 'compiled'
+}
+
+export type LoadOptions = { readonly onProgress?: ((progress: LoadProgress) => void) | undefined }
+
 /** The library's kernels that are loaded on one GPU. Each is compiled and loaded once. */
 export class DeviceKernels {
   readonly #device: CudaDevice
   readonly #loaded = new Map<string, CudaKernel>()
+  /** The same by the spec that was asked with, for those who ask often. */
+  readonly #known = new WeakMap<DeviceKernelSpec, CudaKernel>()
   #jit: Promise<Jit> | undefined
 
   /** Use `deviceKernels`. */
@@ -32,35 +45,58 @@ export class DeviceKernels {
 
   /** The kernel, or undefined when `load` has not finished with it. */
   loaded(spec: DeviceKernelSpec): CudaKernel | undefined {
-    return this.#loaded.get(canonicalJson(spec))
+    const known = this.#known.get(spec) ?? this.#loaded.get(canonicalJson(spec))
+    if (known !== undefined) this.#known.set(spec, known)
+    return known
   }
 
   /**
-   * Compiles what the cache lacks, off the event loop and in parallel, and loads it.
+   * Compiles what the cache lacks, off the event loop and in parallel, and loads it. `onProgress` is
+   * told of every kernel.
    *
-   * @throws {CompileError | CacheError | CudaError}
+   * @throws {CompileError | CacheError | CudaError} the first failure, once all others are loaded
    */
-  async load(specs: readonly DeviceKernelSpec[]): Promise<readonly CudaKernel[]> {
-    const missing = specs.filter((spec) => this.loaded(spec) === undefined)
-    if (missing.length > 0) await this.#compile(missing)
+  async load(
+    specs: readonly DeviceKernelSpec[],
+    { onProgress }: LoadOptions = {},
+  ): Promise<readonly CudaKernel[]> {
+    let done = 0
+    const told = (spec: DeviceKernelSpec, source: LoadProgress['source']): void => {
+      done += 1
+      onProgress?.({ done, total: specs.length, spec, source })
+    }
+    const isLoaded = (spec: DeviceKernelSpec): boolean => this.loaded(spec) !== undefined
+    for (const spec of specs.filter(isLoaded)) told(spec, 'device')
+    const missing = specs.filter((spec) => !isLoaded(spec))
+    if (missing.length > 0) await this.#compile(missing, told)
     return specs.map((spec) => this.loaded(spec) as CudaKernel)
   }
 
-  async #compile(specs: readonly DeviceKernelSpec[]): Promise<void> {
+  async #compile(
+    specs: readonly DeviceKernelSpec[],
+    told: (spec: DeviceKernelSpec, source: LoadProgress['source']) => void,
+  ): Promise<void> {
     this.#jit ??= Jit.open()
     const jit = await this.#jit.catch((error: unknown) => {
       this.#jit = undefined
       throw error
     })
     const requests = await Promise.all(specs.map(kernelRequest))
-    const cubins = await jit.getKernels(requests)
-    specs.forEach((spec, i) => {
-      // Another call may have loaded it meanwhile.
-      if (this.loaded(spec) !== undefined) return
-      const module = this.#device.loadModule(cubins[i]?.cubin as Uint8Array, spec.name)
-      const { name, config, sharedBytes = 0 } = spec
-      this.#loaded.set(canonicalJson(spec), module.kernel(name, { config, sharedBytes }))
+    await jit.getKernels(requests, {
+      onProgress: ({ index, kernel }) => {
+        const spec = specs[index] as DeviceKernelSpec
+        this.#install(spec, kernel)
+        told(spec, kernel.origin)
+      },
     })
+  }
+
+  #install(spec: DeviceKernelSpec, { cubin }: Kernel): void {
+    // Another call may have loaded it meanwhile.
+    if (this.loaded(spec) !== undefined) return
+    const module = this.#device.loadModule(cubin, spec.name)
+    const { name, config, sharedBytes = 0 } = spec
+    this.#loaded.set(canonicalJson(spec), module.kernel(name, { config, sharedBytes }))
   }
 }
 

@@ -22,6 +22,8 @@ export {
   DeviceKernels,
   deviceKernels,
   kernelRequest,
+  type LoadOptions,
+  type LoadProgress,
 } from './device-kernels.js'
 export {
   Jit,
@@ -40,10 +42,17 @@ export {
 export {
   enqueueScaleRelayout,
   prepareScaleRelayout,
+  type RelayoutOptions,
   scaleRelayoutKernel,
+  scaleRelayoutLaunch,
 } from './shared-kernels/scale-copy.js'
 export { pushScaleGrid, scaleGridView, transposedGrid } from './shared-kernels/scale-grid.js'
-export { enqueueTranspose, prepareTranspose, transposeKernels } from './shared-kernels/transpose.js'
+export {
+  enqueueTranspose,
+  prepareTranspose,
+  transposeKernels,
+  transposeLaunch,
+} from './shared-kernels/transpose.js'
 export { assembleSource, type SourceFiles } from './source/assemble.js'
 export { kernelSources } from './source/kernel-sources.js'
 export { readSourceTree } from './source/source-tree.js'

@@ -42,8 +42,9 @@ export type Kernel = {
 export type KernelProgress = {
   readonly done: number
   readonly total: number
-  /** The kernel that was just finished. */
+  /** The kernel that was just finished, and its place among the requests. */
   readonly kernel: Kernel
+  readonly index: number
 }
 
 /** From source to cubin: one cache, one compiler, a bounded number of compiles at a time. */
@@ -106,10 +107,10 @@ export class Jit {
     requireKnownOptions('getKernels', options, ['onProgress'])
     let done = 0
     const settled = await Promise.allSettled(
-      requests.map(async (request) => {
+      requests.map(async (request, index) => {
         const kernel = await this.getKernel(request)
         done += 1
-        options.onProgress?.({ done, total: requests.length, kernel })
+        options.onProgress?.({ done, total: requests.length, kernel, index })
         return kernel
       }),
     )

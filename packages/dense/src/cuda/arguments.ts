@@ -1,4 +1,4 @@
-import type { Tensor } from '@deepgemm/core'
+import type { GemmProblem, QuantizedTensor, Tensor } from '@deepgemm/core'
 import {
   clusterSize,
   operandExtents,
@@ -9,10 +9,17 @@ import {
   type TensorMapSpec,
 } from '@deepgemm/core/sm90'
 import { ArgumentList, type Geometry } from '@deepgemm/runtime/cuda'
-import type { GemmCall } from '../backend.js'
+import type { PartialSums } from './workspace.js'
 
-/** Where tiles that are shared along K keep their partial sums; undefined when none are. */
-export type GemmWorkspace = { readonly partials: Tensor; readonly flags: Tensor } | undefined
+/** One product of matrices that kernels can read. */
+export type KernelCall = {
+  readonly problem: GemmProblem
+  readonly a: QuantizedTensor
+  readonly b: QuantizedTensor
+  readonly out: Tensor
+  /** No kernel that may still run writes B or its scales. */
+  readonly weightsReady: boolean
+}
 
 export function gemmGeometry({ config, schedule }: Sm90Choice): Geometry {
   return {
@@ -26,8 +33,8 @@ export function gemmGeometry({ config, schedule }: Sm90Choice): Geometry {
 /** The members of `GemmArguments` (`kernels/cuda/entry/arguments.cuh`) in their order. */
 export function gemmArguments(
   { config, schedule }: Sm90Choice,
-  { problem, a, b, out }: GemmCall,
-  workspace: GemmWorkspace,
+  { problem, a, b, out, weightsReady }: KernelCall,
+  workspace: PartialSums,
 ): ArgumentList {
   const outBytes = (out.strides[0] as number) * (problem.out === 'bf16' ? 2 : 4)
   const maps = sm90TensorMaps(config, problem, {
@@ -59,7 +66,7 @@ export function gemmArguments(
     .u32(schedule.band)
     .u32(schedule.workers)
     .u32(schedule.streamedTiles)
-    .u32(0) // B may come from the kernel before: the cast that wrote it
+    .u32(weightsReady ? 1 : 0)
 }
 
 function blockScalesOf(config: Sm90Config, scales: Tensor): Tensor | undefined {

@@ -50,17 +50,27 @@ export function place(
   }
 }
 
-/** What the product of every pair must be. */
+/** What the product of every pair must be, as that kind of device adds up. */
 export function expectedProducts(
   { a, b }: HostOperands,
   start: StartedOutput['start'],
+  kind = 'cpu',
 ): Reference[] {
   const [as, bs] = [list(a), list(b)]
   return as.map((matrix, group) => {
     const c = start?.[group]
     const operands = { a: operandOf(matrix), b: operandOf(bs[group] as HostQuantized) }
-    return referenceGemm(c === undefined ? operands : { ...operands, c })
+    const input = { ...operands, ...accumulationOf(kind) }
+    return referenceGemm(c === undefined ? input : { ...input, c })
   })
+}
+
+/**
+ * How exactly a device adds within a block of K. Hopper's tensor cores align the addends of one
+ * instruction to the largest of them and keep 13 bits of each behind the point.
+ */
+export function accumulationOf(kind: string): { readonly blockRoundoff?: number } {
+  return kind === 'cuda' ? { blockRoundoff: 2 ** -13 } : {}
 }
 
 /** The same codes in rows that are further apart, with NaN between them. */

@@ -1,6 +1,13 @@
 import type { Scales, Tensor } from '@deepgemm/core'
 import { sm90ScaleCopyBlocks } from '@deepgemm/core/sm90'
-import { ArgumentList, type CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
+import {
+  ArgumentList,
+  type CudaDevice,
+  type CudaKernel,
+  type CudaStream,
+  type Geometry,
+  type PreparedLaunch,
+} from '@deepgemm/runtime/cuda'
 import { type DeviceKernelSpec, deviceKernels } from '../device-kernels.js'
 import { requireLoaded } from './require-loaded.js'
 import { pushScaleGrid, type ScaleGridView, scaleGridView } from './scale-grid.js'
@@ -29,9 +36,16 @@ export function prepareScaleRelayout(device: CudaDevice): Promise<unknown> | und
   return kernels.loaded(scaleRelayoutKernel) ? undefined : kernels.load([scaleRelayoutKernel])
 }
 
+/** What a relayout is told besides the scales. */
+export type RelayoutOptions = {
+  /** Of the matrix that the scales belong to. */
+  readonly shape: readonly number[]
+  /** Copies of f32 to ue8m0 set it to 1 when a scale is no power of two. */
+  readonly inexact?: Tensor | undefined
+}
+
 /**
  * Enqueues the copy of the scales of a matrix of `shape` into another orientation or format.
- * Copies of f32 to ue8m0 set `inexact` to 1 when a scale is no power of two.
  *
  * @throws {DeviceError} when the kernel is not loaded
  */
@@ -39,15 +53,35 @@ export function enqueueScaleRelayout(
   stream: CudaStream,
   source: Scales,
   out: Scales,
-  options: { readonly shape: readonly number[]; readonly inexact?: Tensor | undefined },
+  options: RelayoutOptions,
 ): void {
-  const { shape, inexact } = options
+  if (out.tensor.size === 0) return
+  const { kernel, list, geometry } = relayoutCall(stream.device, source, out, options)
+  kernel.launch(list, geometry, stream)
+}
+
+/** The same of scales that are not empty, for launches that repeat. */
+export function scaleRelayoutLaunch(
+  device: CudaDevice,
+  source: Scales,
+  out: Scales,
+  options: RelayoutOptions,
+): PreparedLaunch {
+  const { kernel, list, geometry } = relayoutCall(device, source, out, options)
+  return kernel.prepare(list, geometry)
+}
+
+function relayoutCall(
+  device: CudaDevice,
+  source: Scales,
+  out: Scales,
+  { shape, inexact }: RelayoutOptions,
+): { kernel: CudaKernel; list: ArgumentList; geometry: Geometry } {
   const copy = { source: scaleGridView(source, shape), out: scaleGridView(out, shape), inexact }
-  const blocks = scaleCopyBlocks(copy)
-  if (blocks === 0) return
-  const kernel = requireLoaded(stream.device, scaleRelayoutKernel)
-  const args = pushScaleCopy(new ArgumentList('struct'), copy)
-  kernel.launch(args, { grid: [blocks], block: [THREADS], programmatic: true }, stream)
+  const kernel = requireLoaded(device, scaleRelayoutKernel)
+  const list = pushScaleCopy(new ArgumentList('struct'), copy)
+  const grid = [scaleCopyBlocks(copy)] as const
+  return { kernel, list, geometry: { grid, block: [THREADS], programmatic: true } }
 }
 
 /** Blocks of threads that a copy takes. */

@@ -6,7 +6,14 @@ import {
   sm90TransposeConfig,
   sm90TransposeMembers,
 } from '@deepgemm/core/sm90'
-import { ArgumentList, type CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
+import {
+  ArgumentList,
+  type CudaDevice,
+  type CudaKernel,
+  type CudaStream,
+  type Geometry,
+  type PreparedLaunch,
+} from '@deepgemm/runtime/cuda'
 import { type DeviceKernelSpec, deviceKernels } from '../device-kernels.js'
 import { requireLoaded } from './require-loaded.js'
 import { pushScaleCopy, scaleCopyBlocks } from './scale-copy.js'
@@ -47,6 +54,25 @@ export function enqueueTranspose(
   out: QuantizedTensor,
 ): void {
   if (source.values.size === 0) return
+  const { kernel, list, geometry } = transposeCall(stream.device, source, out)
+  kernel.launch(list, geometry, stream)
+}
+
+/** The same of a tensor that is not empty, for launches that repeat. */
+export function transposeLaunch(
+  device: CudaDevice,
+  source: QuantizedTensor,
+  out: QuantizedTensor,
+): PreparedLaunch {
+  const { kernel, list, geometry } = transposeCall(device, source, out)
+  return kernel.prepare(list, geometry)
+}
+
+function transposeCall(
+  device: CudaDevice,
+  source: QuantizedTensor,
+  out: QuantizedTensor,
+): { kernel: CudaKernel; list: ArgumentList; geometry: Geometry } {
   const [rows, columns] = [source.shape.at(-2) as number, source.shape.at(-1) as number]
   const groups = source.shape.length === 3 ? (source.shape[0] as number) : 1
   const rowTiles = Math.ceil(rows / SM90_TRANSPOSE_TILE.rows)
@@ -57,14 +83,14 @@ export function enqueueTranspose(
     out: scaleGridView(out.scales, out.shape),
   }
   const config = sm90TransposeConfig(source.values, out.values)
-  const kernel = requireLoaded(stream.device, transposeKernel(config))
+  const kernel = requireLoaded(device, transposeKernel(config))
   const list = new ArgumentList('struct').pointer(source.values).pointer(out.values)
   pushStrides(list, source.values)
   pushStrides(list, out.values)
   for (const count of [rows, columns, rowTiles, columnTiles, valueBlocks, 0]) list.u32(count)
   pushScaleCopy(list, scales)
   const grid = [valueBlocks + scaleCopyBlocks(scales)] as const
-  kernel.launch(list, { grid, block: [THREADS], programmatic: true }, stream)
+  return { kernel, list, geometry: { grid, block: [THREADS], programmatic: true } }
 }
 
 /** Elements from one group, and from one row, to the next. */

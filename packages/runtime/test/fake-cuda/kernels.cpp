@@ -91,6 +91,12 @@ constexpr Kernel kKernels[] = {
     {"bench_empty", nothing},
     {"transpose_e4m3", keep_arguments<208>},
     {"relayout_scales", keep_arguments<136>},
+    {"moe_route", keep_arguments<72>},
+    {"moe_plan", keep_arguments<72>},
+    {"moe_permute", keep_arguments<128>},
+    {"moe_quantize", keep_arguments<104>},
+    {"moe_swiglu", keep_arguments<104>},
+    {"moe_combine", keep_arguments<80>},
 };
 
 Launch describe(const CUlaunchConfig& config) {
