@@ -86,6 +86,8 @@ async function main() {
     return 2
   }
   await setup()
+  // Tests with the fake driver run on the GPU host too.
+  await must(process.execPath, ['packages/runtime/scripts/build-native.mjs', 'fake_cuda'])
   const folder = join(root, '.gpu')
   const bytes = await pack(folder, level)
   say(`${relative(root, folder)}: ${(bytes / 2 ** 20).toFixed(1)} MiB of at most 64`)
