@@ -3,10 +3,10 @@
 // A block of threads covers 32 rows by 4 scale blocks; 8 neighbouring threads share a scale block,
 // 16 elements each, so that a warp reads one row's 4 blocks in one piece. Scales go through shared
 // memory and leave as runs along the rows, as the M-major layout wants them.
+#include "base/cast_choices.cuh"
 #include "config.cuh"
 #include "ptx/control.cuh"
 #include "quantize/arguments.cuh"
-#include "quantize/choices.cuh"
 #include "quantize/elements.cuh"
 #include "quantize/scale_rule.cuh"
 

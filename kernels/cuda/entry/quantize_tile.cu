@@ -1,9 +1,9 @@
 // Cast to e4m3 in tiles of 128 x 128, one block of threads each: with 128x128 or 128x1 scales, and
 // with any scales where the values are transposed on the way. The elements stay in registers
 // between the search for the scales and the encoding. config.cuh is generated (QuantizeConfig).
+#include "base/cast_choices.cuh"
 #include "config.cuh"
 #include "ptx/control.cuh"
-#include "quantize/choices.cuh"
 #include "quantize/tile_scales.cuh"
 #include "quantize/transposed_tile.cuh"
 
