@@ -1,10 +1,11 @@
 // Every CUDA kernel compiles with nvcc, without spills and without local memory, where nvcc is there.
-// kernels/cuda/kernels.json lists them: [{ "name", "source", "defines": { "BLOCK_M": "128" } }], or
-// with "config": { "name", "members" } instead, which becomes config.cuh as the JIT writes it.
+// kernels/cuda/kernels.json and those of its folders list them:
+// [{ "name", "source", "defines": { "BLOCK_M": "128" } }], or with "config": { "name", "members" }
+// instead, which becomes config.cuh as the JIT writes it.
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, devNull, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { run } from '../lib/run.mjs'
 import { root } from '../lib/workspace.mjs'
@@ -33,6 +34,15 @@ function hasSources(folder) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((name) =>
     /\.cuh?$/.test(name),
   )
+}
+
+function manifestsIn(folder) {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const isManifest = (name) => basename(name) === 'kernels.json'
+  return names
+    .filter(isManifest)
+    .sort()
+    .map((name) => join(folder, name))
 }
 
 /** The text of config.cuh, from the function that the JIT uses. */
@@ -87,6 +97,6 @@ export async function check({ from = root, nvcc = 'nvcc' } = {}) {
     return { problems: ['kernels/cuda has sources but no kernels.json that lists its kernels'] }
   }
   if (!(await exists(nvcc))) return { problems: [], skipped: 'nvcc is not on this machine' }
-  const kernels = JSON.parse(readFileSync(manifest, 'utf8'))
+  const kernels = manifestsIn(folder).flatMap((path) => JSON.parse(readFileSync(path, 'utf8')))
   return { problems: await compileAll(nvcc, folder, kernels), note: `${kernels.length} kernels` }
 }

@@ -7,8 +7,8 @@ import {
   showShape,
   type Tensor,
 } from '@deepgemm/core'
-import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueueCombine } from './backend.js'
+import { type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
+import { enqueueCombine, prepareCombine } from './backend.js'
 import { requireTensor } from './checks.js'
 import { flatRows } from './flatten.js'
 import type { Permutation } from './permutation.js'
@@ -58,9 +58,16 @@ export async function combine(
     })
   const stream = resolveStream(device, options.stream)
   const out = device.zeros({ dtype, shape: [tokens, columns], label: 'combined tokens' })
-  enqueueCombine(stream, { destination, weights, rows: source, addend, out })
-  await stream.synchronize()
-  return out
+  const call = { destination, weights, rows: source, addend, out }
+  try {
+    const loading = prepareCombine(device, call)
+    if (loading !== undefined) await loading
+    enqueueCombine(stream, call)
+  } catch (error) {
+    out.dispose()
+    throw error
+  }
+  return finish(stream, out, out)
 }
 
 function requireRows(device: Device, rows: Tensor, permutation: Permutation): Tensor<FloatDType> {

@@ -7,7 +7,7 @@ import {
   type Tensor,
 } from '@deepgemm/core'
 import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueuePlanPermutation } from './backend.js'
+import { enqueuePlanPermutation, planStatus, preparePlan, requirePlanned } from './backend.js'
 import { requireTensor } from './checks.js'
 import { MAX_EXPERTS } from './gating.js'
 import type { RowsLayout } from './grouped/call.js'
@@ -107,8 +107,9 @@ export async function planPermutation(
   const stream = resolveStream(device, options.stream)
   const tensors = allocate(device, indices, shape)
   const permutation = new Permutation(shape, tensors)
+  const status = planStatus(device)
   try {
-    enqueuePlanPermutation(stream, {
+    const call = {
       indices,
       experts: shape.experts,
       layout: shape.layout,
@@ -116,11 +117,18 @@ export async function planPermutation(
       maxRows: shape.maxRows,
       rowCapacity: shape.rows,
       ...tensors,
-    })
+      status,
+    }
+    const loading = preparePlan(device, shape.experts)
+    if (loading !== undefined) await loading
+    enqueuePlanPermutation(stream, call)
     await stream.synchronize()
+    await requirePlanned(call)
   } catch (error) {
     permutation.dispose()
     throw error
+  } finally {
+    status?.dispose()
   }
   return permutation
 }

@@ -5,10 +5,15 @@ import {
   requireSameShape,
   type Shape,
 } from '@deepgemm/core'
-import { allocateQuantized, type Device, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueuePermuteRows } from './backend.js'
+import {
+  allocateQuantized,
+  type Device,
+  finish,
+  resolveStream,
+  type Stream,
+} from '@deepgemm/runtime'
+import { enqueuePermute, preparePermute, rowScaleOrientation } from './backend.js'
 import { requireTensor } from './checks.js'
-import { flattened } from './flatten.js'
 import type { Permutation } from './permutation.js'
 
 export type PermuteOptions = {
@@ -43,16 +48,20 @@ export async function permute(
     shape: permutedShape(permutation, columns),
     recipe: '1x128',
     scaleDType: tokens.scales.dtype,
-    // Rows of all groups must be one step apart.
-    orientation: 'k-major',
+    orientation: rowScaleOrientation(device),
     label: 'permuted tokens',
   })
-  const { values, scales } = flattened(out)
   const groupIndex = permutation.layout === 'contiguous' ? groups : undefined
-  const call = { destination, source: tokens, out: values, outScales: scales, groupIndex }
-  enqueuePermuteRows(stream, call)
-  await stream.synchronize()
-  return out
+  const call = { destination, source: tokens, out, groupIndex }
+  try {
+    const loading = preparePermute(device, call)
+    if (loading !== undefined) await loading
+    enqueuePermute(stream, call)
+  } catch (error) {
+    out.dispose()
+    throw error
+  }
+  return finish(stream, out, out)
 }
 
 function permutedShape({ layout, experts, rows, maxRows }: Permutation, columns: number): Shape {

@@ -1,6 +1,6 @@
 import { FLOAT_DTYPES, requireKnownOptions, type Tensor } from '@deepgemm/core'
-import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueueRoute } from './backend.js'
+import { type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
+import { enqueueRoute, prepareRoute } from './backend.js'
 import { requireTensor } from './checks.js'
 import { biasOnDevice, GATING_OPTIONS, type Gating, resolveGating } from './gating.js'
 
@@ -52,8 +52,17 @@ export async function route(logits: Tensor, options: RouteOptions): Promise<Rout
   const shape = [tokens, gating.topK]
   const indices = device.zeros({ dtype: 'i32', shape, label: 'expert indices' })
   const weights = device.zeros({ dtype: 'f32', shape, label: 'expert weights' })
-  enqueueRoute(stream, { logits: source, ...gating, bias: bias.tensor, indices, weights })
-  if (bias.temporary) bias.tensor?.dispose()
-  await stream.synchronize()
-  return new Routing(indices, weights)
+  const routing = new Routing(indices, weights)
+  const call = { logits: source, ...gating, bias: bias.tensor, indices, weights }
+  try {
+    const loading = prepareRoute(device, call)
+    if (loading !== undefined) await loading
+    enqueueRoute(stream, call)
+  } catch (error) {
+    routing.dispose()
+    throw error
+  } finally {
+    if (bias.temporary) bias.tensor?.dispose()
+  }
+  return finish(stream, routing, routing)
 }

@@ -11,10 +11,23 @@ import {
   showShape,
   type Tensor,
 } from '@deepgemm/core'
-import { allocateQuantized, type Device, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueueSwiglu, enqueueSwigluQuantize, type RowSet } from './backend.js'
+import {
+  allocateQuantized,
+  type Device,
+  finish,
+  resolveStream,
+  type Stream,
+} from '@deepgemm/runtime'
+import {
+  enqueueSwiglu,
+  enqueueSwigluQuantize,
+  prepareQuantizeRows,
+  prepareSwiglu,
+  type RowSet,
+  rowScaleOrientation,
+} from './backend.js'
 import { requireTensor } from './checks.js'
-import { flatRows, flattened } from './flatten.js'
+import { flatRows } from './flatten.js'
 import { type RowGroups, rowSetOf } from './row-set.js'
 
 type CommonOptions = {
@@ -47,9 +60,16 @@ export async function swiglu(x: Tensor, options: SwigluOptions = {}): Promise<Te
   const dtype = requireDType('The result of swiglu', options.outDType ?? 'bf16', FLOAT_DTYPES)
   const { input, set, shape, stream } = prepare(x, options)
   const out = (x.device as Device).zeros({ dtype, shape, label: 'activation' })
-  enqueueSwiglu(stream, set, input, flatRows(out))
-  await stream.synchronize()
-  return out
+  const call = { set, input, out: flatRows(out) }
+  try {
+    const loading = prepareSwiglu(stream.device, call)
+    if (loading !== undefined) await loading
+    enqueueSwiglu(stream, call)
+  } catch (error) {
+    out.dispose()
+    throw error
+  }
+  return finish(stream, out, out)
 }
 
 /**
@@ -70,13 +90,19 @@ export async function swigluQuantize(
     shape,
     recipe: '1x128',
     scaleDType,
-    // Rows of all groups must be one step apart.
-    orientation: 'k-major',
+    orientation: rowScaleOrientation(x.device),
     label: 'activation',
   })
-  enqueueSwigluQuantize(stream, set, input, flattened(out))
-  await stream.synchronize()
-  return out
+  const call = { set, input, out }
+  try {
+    const loading = prepareQuantizeRows(stream.device, { ...call, swiglu: true })
+    if (loading !== undefined) await loading
+    enqueueSwigluQuantize(stream, call)
+  } catch (error) {
+    out.dispose()
+    throw error
+  }
+  return finish(stream, out, out)
 }
 
 type Prepared = {

@@ -12,14 +12,14 @@ import {
   enqueueCombine,
   enqueueDense,
   enqueueGrouped,
-  enqueuePermuteRows,
+  enqueuePermute,
   enqueuePlanPermutation,
   enqueueQuantize,
   enqueueRoute,
   enqueueSwigluQuantize,
   type RowSet,
 } from '../backend.js'
-import { flatRows, flattened } from '../flatten.js'
+import { flatRows } from '../flatten.js'
 import { groupedProblem } from '../grouped/problem.js'
 import type { MoeModel } from './model.js'
 import type { Workspace } from './workspace.js'
@@ -77,9 +77,7 @@ function routedExperts(run: LayerRun, tokens: QuantizedTensor, indices: Tensor<'
   const { experts, hidden, intermediate } = model.extents
   const { groups, destination, lead, set, layout } = planRows(run, indices)
   const permuted = workspace.quantized('permuted', [...lead, hidden])
-  const { values, scales } = flattened(permuted)
-  const copy = { destination, source: tokens, out: values, outScales: scales }
-  enqueuePermuteRows(stream, { ...copy, groupIndex: undefined })
+  enqueuePermute(stream, { destination, source: tokens, out: permuted, groupIndex: undefined })
   const multiply = (a: QuantizedTensor, b: QuantizedTensor, out: Tensor): void => {
     const problem = groupedProblem(layout, a, b, { ...PRODUCT, groups: experts })
     enqueueGrouped(stream, { layout, problem, a, b, out, groups })
@@ -87,7 +85,7 @@ function routedExperts(run: LayerRun, tokens: QuantizedTensor, indices: Tensor<'
   const gateUp = workspace.bf16('gateUp', [...lead, 2 * intermediate])
   multiply(permuted, model.experts.gateUp, gateUp)
   const activation = workspace.quantized('activation', [...lead, intermediate])
-  enqueueSwigluQuantize(stream, set, flatRows(gateUp), flattened(activation))
+  enqueueSwigluQuantize(stream, { set, input: flatRows(gateUp), out: activation })
   const expertOut = workspace.bf16('expertOut', [...lead, hidden])
   multiply(activation, model.experts.down, expertOut)
   return { destination, rows: flatRows(expertOut) }
@@ -144,7 +142,7 @@ function sharedExperts(run: LayerRun, a: QuantizedTensor): Tensor<'bf16'> | unde
   const gateUp = workspace.bf16('sharedGateUp', [tokens, 2 * shared])
   multiply(a, model.shared.gateUp, gateUp)
   const activation = workspace.quantized('sharedActivation', [tokens, shared])
-  enqueueSwigluQuantize(stream, { rows: tokens }, gateUp, activation)
+  enqueueSwigluQuantize(stream, { set: { rows: tokens }, input: gateUp, out: activation })
   const out = workspace.bf16('sharedOut', [tokens, hidden])
   multiply(activation, model.shared.down, out)
   return out

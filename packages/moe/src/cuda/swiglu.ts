@@ -1,0 +1,110 @@
+import type { FloatDType, QuantizedTensor, ScaleDType, Tensor } from '@deepgemm/core'
+import type { DeviceKernelSpec } from '@deepgemm/jit'
+import type { RowSet } from '@deepgemm/runtime/cpu'
+import { ArgumentList, type CudaStream } from '@deepgemm/runtime/cuda'
+import { isAligned, kernelSpec, launchKernel, RUN, rowStride, sourceName } from './kernel.js'
+import { pushRowSet, rowsOf } from './rows.js'
+
+/** Threads of a block of `moe_swiglu`, and the elements that they cover. */
+const SWIGLU_THREADS = 128
+const SWIGLU_SPAN = RUN * SWIGLU_THREADS
+/** What a block of `moe_quantize` covers. */
+const TILE = { rows: 32, columns: 512, threads: 256 } as const
+
+/** Rows [gate | up] whose activation is wanted as floats. */
+export type SwigluCall = {
+  readonly set: RowSet
+  /** [rows, 2C] */
+  readonly input: Tensor<FloatDType>
+  /** [rows, C] */
+  readonly out: Tensor<FloatDType>
+}
+
+/** Rows to quantise with 1x128 scales: the activation of [gate | up], or floats as they are. */
+export type QuantizeRowsCall = {
+  readonly set: RowSet
+  /** [rows, 2C] with `swiglu`, else [rows, C]. */
+  readonly input: Tensor<FloatDType>
+  /** [rows, C], or [G, rows / G, C]. */
+  readonly out: QuantizedTensor
+  readonly swiglu: boolean
+}
+
+/** `entry/moe_swiglu.cu` */
+export function swigluKernel(kind: {
+  readonly input: FloatDType
+  readonly out: FloatDType
+  readonly aligned: boolean
+}): DeviceKernelSpec {
+  return kernelSpec('moe_swiglu', 'SwigluConfig', {
+    kAligned: kind.aligned,
+    kInput: sourceName(kind.input),
+    kOut: sourceName(kind.out),
+  })
+}
+
+export function swigluKernelOf({ input, out }: SwigluCall): DeviceKernelSpec {
+  const aligned = (out.shape[1] as number) % RUN === 0 && isAligned(input, 16) && isAligned(out, 16)
+  return swigluKernel({ input: input.dtype, out: out.dtype, aligned })
+}
+
+/** `entry/moe_quantize.cu` */
+export function quantizeRowsKernel(kind: {
+  readonly input: FloatDType
+  readonly scaleDType: ScaleDType
+  readonly swiglu: boolean
+  readonly aligned: boolean
+}): DeviceKernelSpec {
+  return kernelSpec('moe_quantize', 'MoeQuantizeConfig', {
+    kAligned: kind.aligned,
+    kInput: sourceName(kind.input),
+    kSwiglu: kind.swiglu,
+    kUe8m0: kind.scaleDType === 'ue8m0',
+  })
+}
+
+export function quantizeRowsKernelOf({ input, out, swiglu }: QuantizeRowsCall): DeviceKernelSpec {
+  const aligned =
+    (out.shape.at(-1) as number) % RUN === 0 && isAligned(input, 16) && isAligned(out.values, RUN)
+  return quantizeRowsKernel({ input: input.dtype, scaleDType: out.scales.dtype, swiglu, aligned })
+}
+
+/** @throws {DeviceError} when the kernel is not loaded */
+export function enqueueCudaSwiglu(stream: CudaStream, call: SwigluCall): void {
+  const { set, input, out } = call
+  const [rows, columns] = out.shape as readonly [number, number]
+  if (rows === 0 || columns === 0) return
+  const list = new ArgumentList('struct').pointer(input).pointer(out).pointer(undefined)
+  pushRowSet(list, set, set.rowsPerGroup ?? rows)
+    .i64(rowStride(input))
+    .i64(rowStride(out))
+    .i64(0)
+    .i64(0)
+    .i64(0)
+    .u32(columns)
+    .u32(0)
+  const grid = [rows, Math.ceil(columns / SWIGLU_SPAN)] as const
+  launchKernel(stream, swigluKernelOf(call), list, { grid, threads: SWIGLU_THREADS })
+}
+
+/** @throws {DeviceError} when the kernel is not loaded */
+export function enqueueCudaQuantizeRows(stream: CudaStream, call: QuantizeRowsCall): void {
+  const { set, input, out } = call
+  const { rows, rowsPerGroup, columns } = rowsOf(out.shape)
+  if (rows === 0 || columns === 0) return
+  const { group, row, col } = out.scales.gridStrides
+  const list = new ArgumentList('struct')
+    .pointer(input)
+    .pointer(out.values)
+    .pointer(out.scales.tensor)
+  pushRowSet(list, set, rowsPerGroup)
+    .i64(rowStride(input))
+    .i64(rowStride(out.values))
+    .i64(group)
+    .i64(row)
+    .i64(col)
+    .u32(columns)
+    .u32(0)
+  const grid = [Math.ceil(rows / TILE.rows), Math.ceil(columns / TILE.columns)] as const
+  launchKernel(stream, quantizeRowsKernelOf(call), list, { grid, threads: TILE.threads })
+}

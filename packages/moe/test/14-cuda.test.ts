@@ -1,0 +1,141 @@
+// How operations reach a GPU: a fake driver stands in for one, so nothing is computed.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Tensor } from '@deepgemm/core'
+import { combine, permute, planPermutation, route, swiglu, swigluQuantize } from '@deepgemm/moe'
+import { allocateQuantized, Device } from '@deepgemm/runtime'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import {
+  type FakeCuda,
+  installFakeCuda,
+  settledLeaks,
+} from '../../runtime/test/support/fake-cuda.js'
+
+let fake: FakeCuda
+let device: Device
+const cache = mkdtempSync(join(tmpdir(), 'deepgemm-moe-'))
+
+beforeAll(async () => {
+  fake = await installFakeCuda()
+  vi.stubEnv('DEEPGEMM_CACHE_DIR', cache)
+  vi.stubEnv('DEEPGEMM_COMPILER', 'nvrtc')
+}, 300_000)
+
+afterAll(() => {
+  vi.unstubAllEnvs()
+  rmSync(cache, { recursive: true, force: true })
+})
+
+beforeEach(async () => {
+  device = await Device.open({ kind: 'cuda' })
+})
+
+afterEach(async () => {
+  await device.dispose()
+  expect(device.memory().buffers).toEqual([])
+  const left = await settledLeaks(fake)
+  fake.reset()
+  expect(left).toEqual({})
+})
+
+const zeros = <D extends 'f32' | 'bf16' | 'i32'>(dtype: D, ...shape: number[]): Tensor<D> =>
+  device.zeros({ dtype, shape })
+
+/** The 4-byte numbers of the last launch's arguments from `at` on. */
+function numbers(bytes: number, at: number): number[] {
+  const given = fake.lastArguments()
+  expect(given).toHaveLength(bytes)
+  const view = new DataView(given.buffer, given.byteOffset)
+  return Array.from({ length: (bytes - at) / 4 }, (_, i) => view.getUint32(at + 4 * i, true))
+}
+
+/** The 8-byte numbers from `at` on. */
+function strides(at: number, count: number): number[] {
+  const given = fake.lastArguments()
+  const view = new DataView(given.buffer, given.byteOffset)
+  return Array.from({ length: count }, (_, i) => Number(view.getBigInt64(at + 8 * i, true)))
+}
+
+describe('on a GPU', () => {
+  it('routing gives a warp to every token', async () => {
+    using logits = zeros('f32', 9, 256)
+    const bias = new Float32Array(256)
+    const gating = 'group-limited-sigmoid'
+    using routing = await route(logits, { topK: 8, gating, bias, groups: 8, topGroups: 4 })
+    expect(routing.indices.shape).toEqual([9, 8])
+    expect(fake.lastLaunch()).toMatchObject({ grid: [3, 1, 1], block: [128, 1, 1] })
+    expect(strides(32, 1)).toEqual([256])
+    expect(numbers(72, 44)).toEqual([1, 9, 256, 8, 8, 32, 4])
+  })
+
+  it('a permutation is planned by one block, which reports what is wrong', async () => {
+    using indices = zeros('i32', 5, 2)
+    using plan = await planPermutation(indices, { layout: 'contiguous', experts: 300 })
+    expect(plan.rows).toBe(10 * 128)
+    const shared = 4 * (32 * 512 + 2 * 512 + 32 + 2)
+    const launch = { grid: [1, 1, 1], block: [1024, 1, 1], sharedBytes: shared }
+    expect(fake.lastLaunch()).toMatchObject(launch)
+    expect(numbers(72, 48)).toEqual([10, 300, 128, 0, 1280, 0])
+    using masked = await planPermutation(indices, { layout: 'masked', experts: 4, maxRows: 3 })
+    expect(masked.rows).toBe(12)
+    expect(numbers(72, 48)).toEqual([10, 4, 1, 3, 12, 1])
+  })
+
+  it('tokens are copied in pieces, to scales as the product reads them', async () => {
+    using indices = zeros('i32', 5, 2)
+    using tokens = allocateQuantized(device, { shape: [5, 2080], recipe: '1x128' })
+    using masked = await planPermutation(indices, { layout: 'masked', experts: 3, maxRows: 6 })
+    using permuted = await permute(tokens, masked)
+    expect(permuted.scales.orientation).toBe('mn-major')
+    expect(fake.lastLaunch()).toMatchObject({ grid: [5, 2, 1], block: [128, 1, 1] })
+    expect(strides(48, 7)).toEqual([2080, 2080, 1, 8, 17 * 8, 1, 8])
+    expect(numbers(128, 104)).toEqual([5, 2, 2080, 18, 6, 0])
+    using contiguous = await planPermutation(indices, { layout: 'contiguous', experts: 3 })
+    using padded = await permute(tokens, contiguous)
+    expect(padded.shape).toEqual([contiguous.rows, 2080])
+    expect(fake.lastLaunch()).toMatchObject({ grid: [5 + contiguous.rows, 2, 1] })
+  })
+
+  it('activations are computed where rows hold data', async () => {
+    using x = zeros('bf16', 3, 40, 1040)
+    using sizes = zeros('i32', 3)
+    const groups = { layout: 'masked', groups: sizes } as const
+    using q = await swigluQuantize(x, { groups })
+    expect(q.shape).toEqual([3, 40, 520])
+    expect(fake.lastLaunch()).toMatchObject({ grid: [4, 2, 1], block: [256, 1, 1] })
+    expect(strides(56, 5)).toEqual([1040, 520, 5 * 40, 1, 40])
+    expect(numbers(104, 48).slice(0, 2)).toEqual([120, 40])
+    expect(numbers(104, 96)).toEqual([520, 0])
+    using y = await swiglu(x, { groups })
+    expect(y.shape).toEqual([3, 40, 520])
+    expect(fake.lastLaunch()).toMatchObject({ grid: [120, 1, 1], block: [128, 1, 1] })
+  })
+
+  it('rows are combined with the addend or without', async () => {
+    using indices = zeros('i32', 5, 2)
+    using plan = await planPermutation(indices, { layout: 'packed', experts: 3 })
+    using rows = zeros('bf16', 10, 1040)
+    using weights = zeros('f32', 5, 2)
+    using addend = zeros('f32', 5, 1040)
+    using y = await combine(rows, plan, weights, { addend })
+    expect(y.dtype).toBe('bf16')
+    expect(fake.lastLaunch()).toMatchObject({ grid: [5, 2, 1], block: [128, 1, 1] })
+    expect(strides(40, 3)).toEqual([1040, 1040, 1040])
+    expect(numbers(80, 64)).toEqual([5, 2, 1040, 10])
+    using plain = await combine(rows, plan, weights)
+    expect(strides(24, 1)).toEqual([0])
+    expect(plain.shape).toEqual([5, 1040])
+  })
+
+  it('nothing is launched for no tokens', async () => {
+    using logits = zeros('f32', 0, 8)
+    using routing = await route(logits, { topK: 2 })
+    expect(routing.indices.shape).toEqual([0, 2])
+    using x = zeros('bf16', 0, 32)
+    using q = await swigluQuantize(x)
+    expect(q.shape).toEqual([0, 16])
+    expect(fake.lastLaunch()).toBeUndefined()
+  })
+})

@@ -1,0 +1,34 @@
+// The kernels around the grouped products in enough of their forms that every branch of their
+// sources is compiled: what CI compiles with nvcc.
+
+import type { DeviceKernelSpec } from '@deepgemm/jit'
+import { combineKernel } from '../../src/cuda/combine.js'
+import { permuteKernel } from '../../src/cuda/permute-rows.js'
+import { planKernel } from '../../src/cuda/plan-permutation.js'
+import { routeKernel } from '../../src/cuda/route.js'
+import { quantizeRowsKernel, swigluKernel } from '../../src/cuda/swiglu.js'
+
+const [sigmoid, softmax] = ['group-limited-sigmoid', 'softmax'] as const
+
+export const COVERING_KERNELS: readonly DeviceKernelSpec[] = [
+  routeKernel({ gating: sigmoid, experts: 256, dtype: 'f32' }),
+  routeKernel({ gating: sigmoid, experts: 2048, dtype: 'bf16' }),
+  routeKernel({ gating: softmax, experts: 8, dtype: 'f16' }),
+  routeKernel({ gating: softmax, experts: 512, dtype: 'f32' }),
+  planKernel(64),
+  planKernel(256),
+  planKernel(2048),
+  permuteKernel({ aligned: true, scaleDType: 'f32' }),
+  permuteKernel({ aligned: false, scaleDType: 'ue8m0' }),
+  swigluKernel({ input: 'bf16', out: 'bf16', aligned: true }),
+  swigluKernel({ input: 'f16', out: 'f32', aligned: true }),
+  swigluKernel({ input: 'f32', out: 'f16', aligned: false }),
+  quantizeRowsKernel({ input: 'bf16', scaleDType: 'f32', swiglu: true, aligned: true }),
+  quantizeRowsKernel({ input: 'f32', scaleDType: 'ue8m0', swiglu: true, aligned: false }),
+  quantizeRowsKernel({ input: 'bf16', scaleDType: 'f32', swiglu: false, aligned: true }),
+  quantizeRowsKernel({ input: 'f16', scaleDType: 'f32', swiglu: false, aligned: false }),
+  quantizeRowsKernel({ input: 'f32', scaleDType: 'f32', swiglu: true, aligned: true }),
+  combineKernel({ rows: 'bf16', addend: 'bf16', out: 'bf16', aligned: true }),
+  combineKernel({ rows: 'f32', addend: 'f16', out: 'f32', aligned: true }),
+  combineKernel({ rows: 'f16', addend: 'f32', out: 'f16', aligned: false }),
+]
