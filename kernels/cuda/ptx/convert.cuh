@@ -33,11 +33,4 @@ DEEPGEMM_DEVICE float from_f16(u32 bits) {
   return value;
 }
 
-// cvt.rn.f16x2.f32: `low` in the lower half; what is too large becomes infinity.
-DEEPGEMM_DEVICE u32 pack_f16(float low, float high) {
-  u32 packed;
-  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
-  return packed;
-}
-
 }  // namespace deepgemm::ptx
