@@ -1,6 +1,8 @@
 // What a config chooses among, by name. Included before the generated config.
 #pragma once
 
+#include "base/types.cuh"
+
 namespace deepgemm {
 
 // Which operand the two blocks of a cluster share: each loads one half of it for both.
@@ -15,7 +17,7 @@ enum class Output { kBf16, kF32 };
 enum class Layout { kDense, kContiguous, kPacked, kMasked, kKGrouped };
 
 template <class Config>
-constexpr Layout layout_of() {
+DEEPGEMM_ANYWHERE constexpr Layout layout_of() {
   if constexpr (requires { Config::kLayout; }) {
     return Config::kLayout;
   } else {
