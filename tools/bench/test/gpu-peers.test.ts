@@ -6,7 +6,6 @@ import { NativeError } from 'deepgemm'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { gpuCase } from '../src/gpu/cases.js'
 import { JsonProcess, type JsonProcessOptions } from '../src/gpu/json-process.js'
-import { SEEDS } from '../src/gpu/operands.js'
 import { findPython, GpuPeers } from '../src/gpu/peers.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'deepgemm-peers-'))
@@ -16,8 +15,6 @@ const started: { close(): void }[] = []
 afterEach(() => {
   for (const item of started.splice(0)) item.close()
 })
-
-const turn = { copies: 2, launches: 20 }
 
 function fake(manner = '', timeoutMs = 20_000): JsonProcessOptions {
   const file = fileURLToPath(new URL('./support/fake-peers.mjs', import.meta.url))
@@ -38,22 +35,24 @@ describe('peers in another process', () => {
     expect(await peers.copyBandwidth()).toBe(3000)
   })
 
-  it('measure what they have prepared', async () => {
+  it('measure what they have prepared, until the next is', async () => {
     const peers = await start()
-    expect(await peers.measure('deepgemm', 3)).toEqual([])
-    expect(await peers.prepare(gpuCase(1, 2112, 7168), turn, SEEDS)).toEqual(['deepgemm'])
-    expect(await peers.measure('deepgemm', 3)).toEqual([20, 21, 22])
-    expect(await peers.measure('cublaslt', 3)).toEqual([])
+    const [first, ...others] = await peers.prepare('prepare', gpuCase(1, 2112, 7168))
+    expect([first?.name, others]).toEqual(['deepgemm', []])
+    expect(await first?.times(3)).toEqual([20, 21, 22])
+    const [second] = await peers.prepare('prepare', gpuCase(1, 4096, 7168))
+    expect(await first?.times(3)).toEqual([])
+    expect(await second?.times(1)).toEqual([20])
   })
 
   it('leave out what they refuse and what they get wrong, and say so', async () => {
     const peers = await start()
-    expect(await peers.prepare(gpuCase(2, 8, 16), turn, SEEDS)).toEqual([])
-    expect(await peers.prepare(gpuCase(3, 8, 16), turn, SEEDS)).toEqual([])
-    expect(await peers.measure('deepgemm', 3)).toEqual([])
+    const grouped = { problem: 'masked', groups: 4, expected_m: 256, m: 3, n: 8, k: 16 }
+    expect(await peers.prepare('prepare', gpuCase(2, 8, 16))).toEqual([])
+    expect(await peers.prepare('prepare_grouped', grouped)).toEqual([])
     expect(peers.missing.slice(1)).toEqual([
       'deepgemm, dense 2x8x16: ValueError: not two',
-      'deepgemm, dense 3x8x16: its error is 0.5',
+      'deepgemm, masked 4x256x8x16: its error is 0.5',
     ])
   })
 
@@ -63,10 +62,10 @@ describe('peers in another process', () => {
     ['babbles', /the answer "Compiling/],
   ])('are missing from then on when their process %s', async (manner, reason) => {
     const peers = await start(manner, 300)
-    await peers.prepare(gpuCase(1, 8, 16), turn, SEEDS)
-    expect(await peers.measure('deepgemm', 1)).toEqual([])
-    expect(await peers.measure('deepgemm', 1)).toEqual([])
-    expect(await peers.prepare(gpuCase(1, 8, 16), turn, SEEDS)).toEqual([])
+    const [peer] = await peers.prepare('prepare', gpuCase(1, 8, 16))
+    expect(await peer?.times(1)).toEqual([])
+    expect(await peer?.times(1)).toEqual([])
+    expect(await peers.prepare('prepare', gpuCase(1, 8, 16))).toEqual([])
     expect(peers.missing).toHaveLength(2)
     expect(peers.missing[1]).toMatch(reason)
   })

@@ -33,8 +33,8 @@ describe('the cases', () => {
 
 describe('the scales of the operands', () => {
   it('lie where the kernels read them: 1x128 M-major with padded rows, 128x128 row-major', () => {
-    expect(scaleLayout('1x128', 5, 256)).toEqual({ rows: 5, columns: 2, row: 1, column: 8 })
-    expect(scaleLayout('128x128', 2112, 7168)).toEqual({
+    expect(scaleLayout('1x128', [5, 256], 8)).toEqual({ rows: 5, columns: 2, row: 1, column: 8 })
+    expect(scaleLayout('128x128', [2112, 7168], 56)).toEqual({
       ...{ rows: 17, columns: 56 },
       ...{ row: 56, column: 1 },
     })

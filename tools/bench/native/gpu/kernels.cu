@@ -74,10 +74,11 @@ struct Product {
   const u8* b;
   const float* a_scales;  // of row r and K block j: at r + j * a_step
   const float* b_scales;  // of row r and K block j: at r / b_rows * b_row_step + j * b_step
-  const void* out;        // [m, n] bf16, or f32
+  const void* out;        // [m, n] bf16, or f32, rows back to back
   const float* start;     // what the product was added to, or null
   double* sums;           // xy and xx + yy over all elements
   u32 m, n, k;            // k a multiple of 16
+  u32 a_row, b_row;       // elements from a row to the next, multiples of 16
   u32 a_step, b_row_step, b_step;
   u32 b_rows;  // rows of B that share a scale: 128 or 1
   u32 is_f32;
@@ -93,8 +94,8 @@ __device__ double expected(const Product& p, u32 row, u32 column) {
   double sum = 0;
   for (u32 k = threadIdx.x % 32 * 16; k < p.k; k += 512) {
     float a[16], b[16];
-    decode16(*reinterpret_cast<const uint4*>(p.a + u64{row} * p.k + k), a);
-    decode16(*reinterpret_cast<const uint4*>(p.b + u64{column} * p.k + k), b);
+    decode16(*reinterpret_cast<const uint4*>(p.a + u64{row} * p.a_row + k), a);
+    decode16(*reinterpret_cast<const uint4*>(p.b + u64{column} * p.b_row + k), b);
     float part = 0;
 #pragma unroll
     for (int i = 0; i < 16; i++) part = fmaf(a[i], b[i], part);

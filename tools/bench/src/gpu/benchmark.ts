@@ -4,7 +4,6 @@ import { CudaDevice } from '@deepgemm/runtime/cuda'
 import { Device, DeviceError, type GemmPlan } from 'deepgemm'
 import type { BenchHost } from '../benchmark.js'
 import { commit } from '../meta.js'
-import { roundOrder } from '../plan/rounds.js'
 import { type GpuCase, rotation, touchedBytes } from './cases.js'
 import { ReadFloor } from './floor.js'
 import { measureHost } from './host-section.js'
@@ -15,7 +14,15 @@ import { SEEDS } from './operands.js'
 import type { GpuOptions } from './options.js'
 import { OurProduct, planFor } from './ours.js'
 import { findPython, GpuPeers, peerProcess } from './peers.js'
-import { COMPARED, type GpuReport, type GpuRow, type GpuSamples, gpuRow, METHOD } from './report.js'
+import {
+  COMPARED,
+  type ContestantName,
+  type GpuReport,
+  type GpuRow,
+  gpuRow,
+  METHOD,
+} from './report.js'
+import { type Contestant, takeTurns } from './turns.js'
 
 /** Measures what the options ask for. @throws {DeepGemmError} and the signal's reason. */
 export async function gpuBenchmark(options: GpuOptions, host: BenchHost): Promise<GpuReport> {
@@ -110,28 +117,13 @@ async function measureRow(
 ): Promise<GpuRow> {
   const turn = rotation(touchedBytes(item))
   using ours = await OurProduct.prepare(kernels, plan, item, turn)
-  const ready = (await peers?.prepare(item, turn, SEEDS)) ?? []
-  const contestants: [keyof GpuSamples, (replays: number) => Promise<readonly number[]>][] = [
-    ['ours', (replays) => ours.times(replays)],
-    ...ready.map((name): (typeof contestants)[number] => [
-      name,
-      async (replays) => (await peers?.measure(name, replays)) ?? [],
-    ]),
-    ...(floor
-      ? [['floor', (replays) => floor.times(replays)] as (typeof contestants)[number]]
-      : []),
+  const contestants: Contestant<ContestantName>[] = [
+    { name: 'ours', times: (replays) => ours.times(replays) },
+    ...((await peers?.prepare('prepare', { ...item, ...turn, seeds: SEEDS })) ?? []),
   ]
-  const samples: Record<keyof GpuSamples, number[]> = {
-    ...{ ours: [], floor: [] },
-    ...{ deepgemm: [], cublaslt: [] },
-  }
-  for (let round = 0; round < options.rounds; round++) {
-    for (const i of roundOrder(contestants.length, round)) {
-      host.signal.throwIfAborted()
-      const [name, measure] = contestants[i] as (typeof contestants)[number]
-      samples[name].push(...(await measure(options.replays)))
-    }
-  }
+  if (floor) contestants.push({ name: 'floor', times: (replays) => floor.times(replays) })
+  const { rounds, replays } = options
+  const samples = await takeTurns(contestants, { rounds, replays, signal: host.signal })
   return gpuRow(item, samples, ours)
 }
 

@@ -4,8 +4,9 @@ import { type Sm90Config, sm90ConfigName, sm90KernelMembers } from '@deepgemm/co
 import type { CudaGraph, KernelNote } from '@deepgemm/runtime/cuda'
 import { type GemmPlan, planGemm } from 'deepgemm'
 import type { GpuCase, Rotation } from './cases.js'
+import { errorOf } from './check.js'
 import type { BenchKernels } from './kernels.js'
-import { disposeSet, errorOf, productSet } from './operands.js'
+import { disposeSet, productSet, startOf, viewOf } from './operands.js'
 import { replayTimes } from './times.js'
 
 /** A plan for every case with the same weights. @throws {CompileError | CudaError} */
@@ -53,7 +54,8 @@ export class OurProduct implements Disposable {
     await device.synchronize()
     const [first] = sets as [ReturnType<typeof productSet>]
     plan.run({ ...first, stream })
-    const error = await errorOf(kernels, item, first)
+    using start = startOf(kernels, item)
+    const error = await errorOf(kernels, [viewOf(item, first, start)])
     const graph = device.capture((capturing) => {
       for (let i = 0; i < launches; i++) {
         plan.run({ ...(sets[i % copies] as typeof first), stream: capturing })

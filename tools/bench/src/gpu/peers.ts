@@ -4,11 +4,10 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NativeError } from 'deepgemm'
-import type { GpuCase, Rotation } from './cases.js'
 import { JsonProcess, type JsonProcessOptions } from './json-process.js'
-import type { Seeds } from './operands.js'
 import type { PeerName } from './options.js'
 import { MOST_ERROR } from './report.js'
+import type { Contestant } from './turns.js'
 
 const FOLDER = fileURLToPath(new URL('../../peers/', import.meta.url))
 /** Compiling one of DeepGEMM's kernels takes seconds; nothing takes minutes. */
@@ -19,6 +18,9 @@ type Hello = {
   readonly missing: Readonly<Record<string, string>>
 }
 type Prepared = Readonly<Partial<Record<PeerName, { error?: number; refused?: string }>>>
+
+/** What gpu_peers.py prepares: dense products and gradients, or grouped ones. */
+type PrepareVerb = 'prepare' | 'prepare_grouped'
 
 /** Absolute path of the first python3 on the PATH; relative entries are not followed. */
 export function findPython(path: string | undefined): string | undefined {
@@ -50,7 +52,7 @@ export class GpuPeers {
   /** Why peers or single products of theirs are missing. */
   readonly missing: string[] = []
   readonly #process: JsonProcess
-  #ready: readonly PeerName[] = []
+  #turn = 0
 
   private constructor(process: JsonProcess) {
     this.#process = process
@@ -72,24 +74,27 @@ export class GpuPeers {
     return answer === undefined ? null : Math.round(answer.gbs)
   }
 
-  /** Makes operands and graphs; resolves with the peers that do this product. */
-  async prepare(item: GpuCase, rotation: Rotation, seeds: Seeds): Promise<readonly PeerName[]> {
-    this.#ready = []
-    const request = { ...item, ...rotation, seeds }
-    const answer = (await this.#asked('prepare', request)) as Prepared | undefined
+  /**
+   * Makes operands and graphs for the product that `verb` and its members ask for; resolves with
+   * the peers that do it. They can be asked for times until the next product is prepared.
+   */
+  async prepare(verb: PrepareVerb, members: object): Promise<readonly Contestant<PeerName>[]> {
+    const answer = (await this.#asked(verb, members)) as Prepared | undefined
+    const turn = ++this.#turn
     const names = Object.keys(answer ?? {}) as PeerName[]
-    this.#ready = names.filter((name) => {
+    const able = names.filter((name) => {
       const reason = refusalOf(answer?.[name])
-      if (reason === undefined) return true
-      this.#miss(`${name}, ${item.problem} ${item.m}x${item.n}x${item.k}: ${reason}`)
-      return false
+      if (reason !== undefined) this.#miss(`${name}, ${productName(members)}: ${reason}`)
+      return reason === undefined
     })
-    return this.#ready
+    return able.map((name) => ({
+      name,
+      times: async (replays) => (turn === this.#turn ? this.#measured(name, replays) : []),
+    }))
   }
 
-  /** Microseconds per launch of every replay; none when the peer cannot. */
-  async measure(peer: PeerName, replays: number): Promise<readonly number[]> {
-    if (!this.#ready.includes(peer)) return []
+  /** Microseconds per launch of every replay; none when the process is gone. */
+  async #measured(peer: PeerName, replays: number): Promise<readonly number[]> {
     const answer = (await this.#asked('measure', { peer, replays })) as { us: number[] } | undefined
     return answer?.us ?? []
   }
@@ -112,6 +117,13 @@ export class GpuPeers {
   #miss(reason: string): void {
     if (!this.missing.includes(reason)) this.missing.push(reason)
   }
+}
+
+/** A product in a message: what a person needs to find its row. */
+function productName(members: object): string {
+  const { problem, groups, m, expected_m, n, k } = members as Record<string, unknown>
+  const rows = groups === undefined ? m : `${groups}x${expected_m}`
+  return `${problem} ${rows}x${n}x${k}`
 }
 
 /** Why a peer's product does not count; undefined when it does. */

@@ -86,22 +86,24 @@ export const COMPARED: string = [
 /** A product with a larger error is wrong; rounding to bf16 costs some 1.4e-6. */
 export const MOST_ERROR = 1e-4
 
-/** Microseconds of every replay, by contestant. */
-export type GpuSamples = {
-  readonly ours: readonly number[]
-  readonly floor: readonly number[]
-} & Readonly<Partial<Record<PeerName, readonly number[]>>>
+export type ContestantName = 'ours' | 'floor' | PeerName
+
+/** Microseconds of every replay. */
+export type GpuSamples = Readonly<Partial<Record<ContestantName, readonly number[]>>>
+
+/** The median of what was measured, or null when nothing was. */
+export function middle(values: readonly number[] = []): number | null {
+  return values.length === 0 ? null : Number(median(values).toFixed(3))
+}
 
 export function gpuRow(
   item: GpuCase,
   samples: GpuSamples,
   facts: { readonly error: number; readonly config: string },
 ): GpuRow {
-  const middle = (values: readonly number[] = []): number | null =>
-    values.length === 0 ? null : Number(median(values).toFixed(3))
   return {
     ...item,
-    ours_us: middle(samples.ours) as number,
+    ours_us: Number(median(samples.ours ?? []).toFixed(3)),
     deepgemm_us: middle(samples.deepgemm),
     cublaslt_block_us: middle(samples.cublaslt),
     weight_read_floor_us: middle(samples.floor),

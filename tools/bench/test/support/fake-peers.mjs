@@ -12,6 +12,7 @@ const answers = {
   prepare: ({ m }) => ({
     deepgemm: m === 2 ? { refused: 'ValueError: not two' } : { error: m === 3 ? 0.5 : 1e-6 },
   }),
+  prepare_grouped: (members) => answers.prepare(members),
   measure: ({ replays }) => ({ us: Array.from({ length: replays }, (_, i) => 20 + i) }),
 }
 
