@@ -8,6 +8,7 @@ import {
   elementCount,
   requireDType,
   requireInteger,
+  requireKnownOptions,
   requireShape,
   Tensor,
 } from '@deepgemm/core'
@@ -181,6 +182,7 @@ export class CudaDevice implements Device {
 
   #requireSpec(spec: TensorSpec): void {
     this.#requireLive()
+    requireKnownOptions('The spec of a tensor', spec, ['dtype', 'shape', 'label'])
     requireDType(`Tensor ${labelOf(spec)}`, spec.dtype, DTYPES)
     requireShape(`Tensor ${labelOf(spec)}`, spec.shape)
   }
