@@ -52,10 +52,20 @@ function formatOf({ scales }: QuantizedTensor): number {
 /** A number in [0, `slots`) of a signature; `slots` is a power of two. */
 export function slotOf(signature: Float64Array, slots: number): number {
   let hash = 0
-  for (let i = 0; i < signature.length; i++) {
-    hash = (Math.imul(hash, 31) + (signature[i] as number)) | 0
+  // Storage, offset and first extent tell most tensors apart.
+  for (let at = 0; at < TENSORS * PER_TENSOR; at += PER_TENSOR) {
+    hash = mix(hash, signature[at] as number)
+    hash = mix(hash, signature[at + 1] as number)
+    hash = mix(hash, signature[at + 4] as number)
+  }
+  for (let at = TENSORS * PER_TENSOR; at < SIGNATURE_LENGTH; at++) {
+    hash = mix(hash, signature[at] as number)
   }
   return (hash ^ (hash >>> 15)) & (slots - 1)
+}
+
+function mix(hash: number, value: number): number {
+  return (Math.imul(hash, 0x9e3779b1) + value) | 0
 }
 
 export function sameSignature(x: Float64Array, y: Float64Array): boolean {

@@ -1,0 +1,97 @@
+import { sm90Candidates } from '@deepgemm/core/sm90'
+import { gemmKernel } from '@deepgemm/dense/sm90'
+import { deviceKernels } from '@deepgemm/jit'
+import { Device } from '@deepgemm/runtime'
+import { CudaDevice } from '@deepgemm/runtime/cuda'
+import { availableDevices } from '@deepgemm/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  expectEveryTile,
+  expectSampled,
+  expectWritten,
+  type LargeCase,
+  largeCase,
+  runLarge,
+} from './support/large.js'
+import { OperandPool } from './support/pools.js'
+
+const gpus = (await availableDevices(Device)).filter(({ kind }) => kind === 'cuda')
+
+/** Products of one test; ten tests, so that a failure tells early and a watcher sees progress. */
+const PER_TEST = 52
+const TESTS = Array.from({ length: 10 }, (_, i) => i)
+
+describe.skipIf(gpus.length === 0)('random legal products on a GPU', () => {
+  let gpu: Device
+  let cpu: Device
+  const pools = {
+    a: new OperandPool(1, gpus.length * 5000 * 17_000, gpus.length * 5000 * 133),
+    b: new OperandPool(2, gpus.length * 9000 * 17_000, gpus.length * 9000 * 133),
+  }
+
+  beforeAll(async () => {
+    gpu = await Device.open({ kind: 'cuda' })
+    cpu = await Device.open({ kind: 'cpu' })
+    await loadEverything(gpu)
+  }, 120_000)
+
+  afterAll(async () => {
+    pools.a.dispose()
+    pools.b.dispose()
+    await gpu.dispose()
+    await cpu.dispose()
+    expect(gpu.memory().buffers).toEqual([])
+  })
+
+  it.each(TESTS)(
+    'are the oracle’s, every element written, part %i',
+    async (part) => {
+      for (let i = 0; i < PER_TEST; i++) {
+        const seed = 1000 + part * PER_TEST + i
+        const spec = largeCase(seed, pools)
+        try {
+          await check(spec, i % 4 === 0)
+        } catch (error) {
+          throw new Error(`seed ${seed}, ${describeCase(spec)}`, { cause: error })
+        }
+      }
+    },
+    60_000,
+  )
+
+  async function check(spec: LargeCase, twice: boolean): Promise<void> {
+    const result = await runLarge(gpu, spec, pools)
+    expectWritten(result, spec)
+    expectSampled(result, spec, pools)
+    await expectEveryTile(cpu, result, spec, pools)
+    if (!twice) return
+    const again = await runLarge(gpu, spec, pools)
+    const bytes = ({ stored }: typeof result) => Buffer.from(stored.buffer)
+    expect(bytes(again).equals(bytes(result))).toBe(true)
+  }
+})
+
+/** All kernels that products may choose, compiled in parallel: one by one would take minutes. */
+async function loadEverything(gpu: Device): Promise<void> {
+  if (!(gpu instanceof CudaDevice)) throw new Error('not a GPU')
+  const flags = [false, true]
+  const families = (['128x128', '1x128'] as const).flatMap((recipeB) =>
+    (['bf16', 'f32'] as const).flatMap((out) =>
+      flags.map((accumulate) => ({ recipeB, out, accumulate })),
+    ),
+  )
+  const specs = families.flatMap((family) => sm90Candidates(family).map(gemmKernel))
+  const sources: Record<string, number> = {}
+  const start = performance.now()
+  await deviceKernels(gpu).load(specs, {
+    onProgress: ({ source }) => {
+      sources[source] = (sources[source] ?? 0) + 1
+    },
+  })
+  const seconds = ((performance.now() - start) / 1000).toFixed(1)
+  console.info(`${specs.length} kernels in ${seconds} s:`, sources)
+}
+
+function describeCase({ a, b, out, accumulate, gap }: LargeCase): string {
+  return `M ${a.rows}, N ${b.rows}, K ${a.k}, B ${b.recipe}, ${out}${accumulate ? ' +=' : ''}, gap ${gap}`
+}
