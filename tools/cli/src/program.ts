@@ -4,6 +4,7 @@ import { dequantizeCommand } from './commands/dequantize.js'
 import { doctorCommand } from './commands/doctor.js'
 import { gemmCommand } from './commands/gemm.js'
 import { generateCommand } from './commands/generate.js'
+import { inspectCommand } from './commands/inspect.js'
 import { quantizeCommand } from './commands/quantize.js'
 import { verifyCommand } from './commands/verify.js'
 import type { RawOptions } from './options.js'
@@ -46,6 +47,13 @@ function checkpointCommands(cli: CAC, on: On): void {
     .action((folder: string, options: RawOptions) =>
       dequantizeCommand(on(options), folder, options),
     )
+  cli
+    .command('inspect <folder>', 'Show formats, scales and outliers of a checkpoint')
+    .option('--report <file>', 'Write a page with pictures (HTML)')
+    .option('--include <pattern>', 'Read only these tensors; may be repeated')
+    .option('--headers', 'Read no weights, only what they are')
+    .option('--top <count>', 'Tensors to list, those with the largest outliers', { default: 40 })
+    .action((folder: string, options: RawOptions) => inspectCommand(on(options), folder, options))
   cli
     .command('verify <folder> <original>', 'Compare a checkpoint with its original, layer by layer')
     .option('--max-error <value>', 'Largest error a layer may have (default 2e-3)')

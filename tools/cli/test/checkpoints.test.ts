@@ -203,6 +203,8 @@ describe('deepgemm verify', () => {
     expect(Number(down?.[4])).toBeGreaterThan(2.5e-4)
     expect(Number(down?.[4])).toBeLessThan(4.5e-4)
     expect(rows.find(([name]) => name === 'model.norm.weight')?.[4]).toBe('0')
+    expect(stdout).toMatch(/Worst rows\ntensor\trow\terror\n(model\..*\t\d+\t\d\.\d+e-4\n){5}/)
+    expect(stdout).toMatch(/All FP8 weights together: error [234]\.\d+e-4/)
   })
 
   it('draws a table for people', async () => {
@@ -236,7 +238,7 @@ describe('deepgemm verify', () => {
     expect(passed).toBe(false)
     expect(worst).toMatchObject({
       name: 'model.layers.0.mlp.down_proj.weight',
-      worstRow: { row: 0, error: 1 },
+      worstRows: expect.arrayContaining([{ row: 0, error: 1 }]),
     })
   })
 

@@ -31,6 +31,11 @@ export class FloatReader {
     return new FloatReader(checkpoint, entry, decodeArray(requireCoreDType(scale), bytes))
   }
 
+  /** The scales of an FP8 weight, row-major. */
+  get scales(): Float32Array | undefined {
+    return this.#scales
+  }
+
   /** `e4m3 128x128` for FP8 weights, else the dtype. */
   get format(): string {
     const dtype = requireCoreDType(this.entry)

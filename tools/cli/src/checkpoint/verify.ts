@@ -1,10 +1,12 @@
 import { type Checkpoint, pairFp8Weights } from 'deepgemm'
-import { compareTensor, type LayerError } from './compare.js'
+import { compareTensor, type ErrorSums, errorOf, type LayerError } from './compare.js'
 
 export type VerifySummary = {
   readonly layers: readonly LayerError[]
   /** Tensors that only one checkpoint has, or whose shapes differ, each with a sentence. */
   readonly problems: readonly string[]
+  /** Of all FP8 weights together, 0 when there are none. */
+  readonly totalError: number
   readonly bytes: number
   readonly originalBytes: number
   /** The layer with the largest error; undefined when nothing could be compared. */
@@ -36,7 +38,7 @@ export async function verifyCheckpoint(
     const other = checkpoint.tensors.get(name)
     if (SCALE.test(name) || other === undefined) continue
     if (other.shape.join() === shape.join()) {
-      layers.push(await compareTensor(checkpoint, original, name))
+      layers.push(await compareTensor(checkpoint, original, name, signal))
     } else {
       problems.push(`${name} has shape [${other.shape}], the original [${shape}]`)
     }
@@ -44,7 +46,15 @@ export async function verifyCheckpoint(
   }
   const worst = layers.reduce<LayerError | undefined>(larger, undefined)
   const sizes = { bytes: checkpoint.totalBytes, originalBytes: original.totalBytes }
-  return { layers, problems, worst, ...sizes }
+  const totalError = errorOf(fp8Sums(layers))
+  return { layers, problems, worst, totalError, ...sizes }
+}
+
+function fp8Sums(layers: readonly LayerError[]): ErrorSums {
+  const quantized = layers.filter(({ format }) => format.startsWith('e4m3'))
+  const add = (from: (sums: ErrorSums) => number): number =>
+    quantized.reduce((total, { sums }) => total + from(sums), 0)
+  return { xy: add(({ xy }) => xy), squares: add(({ squares }) => squares) }
 }
 
 /** NaN counts as larger than any number. */

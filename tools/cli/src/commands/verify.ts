@@ -19,6 +19,7 @@ export async function verifyCommand(
   const maxError = number(options, 'maxError', { fallback: MAX_ERROR, min: 0, max: 2 })
   const summary = await verifyFolders(terminal, folder, original)
   printLayers(terminal, summary)
+  printWorstRows(terminal, summary)
   const passed = report(terminal, summary, maxError)
   sayJson(terminal, { passed, maxError, ...summary })
   return passed ? 0 : 1
@@ -62,15 +63,31 @@ function printLayers(terminal: Terminal, { layers }: VerifySummary): void {
       { name: 'worst row', align: 'right' },
       { name: 'its error', align: 'right' },
     ],
-    layers.map(({ name, shape, format, original, error, worstRow }) => [
+    layers.map(({ name, shape, format, original, error, worstRows: [worst] }) => [
       name,
       formatShape(shape),
       format,
       original,
       formatError(error),
-      worstRow.row,
-      formatError(worstRow.error),
+      worst?.row ?? '',
+      worst === undefined ? '' : formatError(worst.error),
     ]),
+  )
+}
+
+/** Rows that are listed of the whole checkpoint. */
+const MOST_ROWS = 5
+
+/** The worst rows of all layers; a single one far above the others is a channel with outliers. */
+function printWorstRows(terminal: Terminal, { layers }: VerifySummary): void {
+  const rows = layers.flatMap(({ name, worstRows }) => worstRows.map((row) => ({ name, ...row })))
+  if (rows.length === 0) return
+  say(terminal, 'Worst rows')
+  rows.sort((a, b) => (Number.isNaN(a.error) ? -1 : b.error - a.error))
+  printTable(
+    terminal,
+    [{ name: 'tensor' }, { name: 'row', align: 'right' }, { name: 'error', align: 'right' }],
+    rows.slice(0, MOST_ROWS).map(({ name, row, error }) => [name, row, formatError(error)]),
   )
 }
 
@@ -87,6 +104,8 @@ function report(terminal: Terminal, summary: VerifySummary, maxError: number): b
     terminal,
     `${layers.length} tensors, ${changed} of them changed; ${formatBytes(bytes)} against ${formatBytes(originalBytes)}`,
   )
+  if (changed > 0)
+    say(terminal, `All FP8 weights together: error ${formatError(summary.totalError)}`)
   if (worst !== undefined)
     say(terminal, `Largest error ${formatError(worst.error)} in ${worst.name}`)
   const passed = isWithin(summary, maxError)
