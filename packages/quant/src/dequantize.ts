@@ -34,7 +34,7 @@ export async function dequantize(
   const dtype = requireDType('The result of dequantize', options.dtype ?? 'f32', FLOAT_DTYPES)
   const stream = resolveStream(source.device, options.stream)
   const device = source.device as Device
-  const out = device.zeros({ dtype, shape: source.shape, label: 'dequantised' })
+  const out = device.empty({ dtype, shape: source.shape, label: 'dequantised' })
   try {
     const loading = prepareUncast(device, source, out)
     if (loading !== undefined) await loading

@@ -104,7 +104,7 @@ function open(
   const { tensor: source, temporary } = sourceTensor(device, x, placement)
   const { transpose = false, stream: _, ...spec } = options
   const shape = transpose ? source.transpose().shape : source.shape
-  const out = allocateQuantized(device, { ...spec, shape, recipe })
+  const out = allocateQuantized(device, { ...spec, shape, recipe }, 'any')
   return { stream, source, temporary, out, transpose }
 }
 

@@ -50,7 +50,7 @@ export async function relayoutScales(
   )
   const stream = resolveStream(source.device, options.stream)
   const device = source.device as Device
-  const out = allocateScales(device, { shape, recipe, orientation, scaleDType })
+  const out = allocateScales(device, { shape, recipe, orientation, scaleDType }, 'any')
   try {
     const loading = prepareRelayout(device)
     if (loading !== undefined) await loading

@@ -23,6 +23,13 @@ export interface Device extends DeviceRef, AsyncDisposable {
   /** A zeroed tensor. @throws {ShapeError | NativeError} */
   zeros<D extends DType>(spec: TensorSpec<D>): Tensor<D>
   /**
+   * A tensor of whatever the memory holds, for work that writes all of it. A GPU saves the time of
+   * writing zeros; the CPU gives zeros, which cost it nothing.
+   *
+   * @throws {ShapeError | NativeError}
+   */
+  empty<D extends DType>(spec: TensorSpec<D>): Tensor<D>
+  /**
    * A tensor with a copy of `data`. Typed arrays whose element type is the dtype's are copied as
    * they are; numbers are rounded to the dtype.
    *

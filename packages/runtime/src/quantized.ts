@@ -22,22 +22,35 @@ export type QuantizedSpec = {
   readonly label?: string
 }
 
-/** A quantised tensor of zeros, values and scales, to be written by a cast. */
-export function allocateQuantized(device: Device, spec: QuantizedSpec): QuantizedTensor {
+/** What new memory holds: `any` for those who write all of it, padding of scales included. */
+export type Contents = 'zeros' | 'any'
+
+/** A quantised tensor, values and scales, to be written by a cast. */
+export function allocateQuantized(
+  device: Device,
+  spec: QuantizedSpec,
+  contents: Contents = 'zeros',
+): QuantizedTensor {
   const label = spec.label ?? 'quantised'
-  const values = device.zeros({ dtype: 'e4m3', shape: spec.shape, label: `${label} values` })
-  return new QuantizedTensor(values, allocateScales(device, { ...spec, label }))
+  const valuesSpec = { dtype: 'e4m3', shape: spec.shape, label: `${label} values` } as const
+  const values = contents === 'any' ? device.empty(valuesSpec) : device.zeros(valuesSpec)
+  return new QuantizedTensor(values, allocateScales(device, { ...spec, label }, contents))
 }
 
-/** Scales of zeros for a matrix, or a group of matrices, of `spec.shape`. */
-export function allocateScales(device: Device, spec: QuantizedSpec): Scales {
+/** Scales for a matrix, or a group of matrices, of `spec.shape`. */
+export function allocateScales(
+  device: Device,
+  spec: QuantizedSpec,
+  contents: Contents = 'zeros',
+): Scales {
   const orientation = spec.orientation ?? defaultOrientation(spec.recipe)
   const [rows, cols] = [spec.shape.at(-2) as number, spec.shape.at(-1) as number]
   const grid = scaleShape(scaleGrid(spec.recipe, rows, cols), orientation)
-  const tensor = device.zeros({
+  const tensorSpec = {
     dtype: spec.scaleDType ?? 'f32',
     shape: [...spec.shape.slice(0, -2), ...grid],
     label: `${spec.label ?? 'quantised'} scales`,
-  })
+  }
+  const tensor = contents === 'any' ? device.empty(tensorSpec) : device.zeros(tensorSpec)
   return new Scales(tensor, { recipe: spec.recipe, orientation })
 }

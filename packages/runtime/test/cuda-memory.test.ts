@@ -39,6 +39,15 @@ describe('tensors of a CUDA device', () => {
     expect((await tensor.toFloat32Array()).every((x) => x === 0)).toBe(true)
   })
 
+  it('that are to be written anyway are not zeroed', async () => {
+    const before = fake.calls()['cuMemsetD8Async'] ?? 0
+    using tensor = device.empty({ dtype: 'f32', shape: [3, 1000], label: 'to be written' })
+    expect(fake.calls()['cuMemsetD8Async'] ?? 0).toBe(before)
+    expect(tensor.shape).toEqual([3, 1000])
+    await tensor.storage.write(0, new Uint8Array(12_000).fill(1))
+    expect((await tensor.toBytes()).every((byte) => byte === 1)).toBe(true)
+  })
+
   it('hold a copy of host data, rounded to their dtype', async () => {
     const data = Float32Array.of(1 + 2 ** -8, 448, 1000)
     using tensor = device.tensor(data, { dtype: 'e4m3', shape: [3] })

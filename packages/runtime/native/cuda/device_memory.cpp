@@ -5,7 +5,7 @@
 namespace deepgemm::cuda {
 
 std::shared_ptr<DeviceMemory> DeviceMemory::create(std::shared_ptr<StreamHandle> home, size_t bytes,
-                                                   const void* source) {
+                                                   const void* source, Contents contents) {
   std::shared_ptr<DeviceMemory> memory(new DeviceMemory(std::move(home), bytes));
   const Driver& driver = memory->context()->driver();
   const CUstream stream = memory->home_->get();
@@ -13,7 +13,8 @@ std::shared_ptr<DeviceMemory> DeviceMemory::create(std::shared_ptr<StreamHandle>
   // Never empty, so that every allocation has an address.
   driver.memory_allocate(&memory->address_, std::max<size_t>(bytes, 1), memory->context()->pool(),
                          stream);
-  if (bytes > 0 && source == nullptr) driver.fill(memory->address_, 0, bytes, stream);
+  const bool zeros = source == nullptr && contents == Contents::kZeros;
+  if (bytes > 0 && zeros) driver.fill(memory->address_, 0, bytes, stream);
   // The driver takes pageable memory into its own buffers before it returns.
   if (bytes > 0 && source != nullptr) driver.upload(memory->address_, source, bytes, stream);
   memory->ready_ = EventHandle::record(*memory->home_, false);

@@ -8,10 +8,12 @@ namespace deepgemm::cuda {
 // freed behind the work of the streams that used it.
 class DeviceMemory : public Resource {
  public:
-  // Zeroed memory, or a copy of `source`, ready for work on `home` at once and on other streams as
-  // soon as they use it. Throws a Failure.
+  enum class Contents { kZeros, kAny };
+
+  // A copy of `source`, or what `contents` says where there is none; ready for work on `home` at
+  // once and on other streams as soon as they use it. Throws a Failure.
   static std::shared_ptr<DeviceMemory> create(std::shared_ptr<StreamHandle> home, size_t bytes,
-                                              const void* source);
+                                              const void* source, Contents contents);
   ~DeviceMemory() override;
 
   CUdeviceptr address() const { return address_; }

@@ -21,9 +21,12 @@ Memory::Memory(const Napi::CallbackInfo& info)
     : ObjectWrap(info), janitor_(Device::of(info[0]).janitor()) {
   const auto& stream = Stream::of(info[1]).handle();
   const auto bytes = static_cast<size_t>(info[2].As<Napi::Number>().Int64Value());
-  const void* source = info[3].IsUndefined() ? nullptr : info[3].As<Napi::Uint8Array>().Data();
+  // Undefined: zeros; null: whatever is there.
+  const void* source = info[3].IsTypedArray() ? info[3].As<Napi::Uint8Array>().Data() : nullptr;
+  using Contents = DeviceMemory::Contents;
+  const Contents contents = info[3].IsNull() ? Contents::kAny : Contents::kZeros;
   memory_ = guarded(info.Env(), stream->driver(),
-                    [&] { return DeviceMemory::create(stream, bytes, source); });
+                    [&] { return DeviceMemory::create(stream, bytes, source, contents); });
 }
 
 // read(waiter, offset, bytes, target: Buffer): the waiter's next job copies out of the memory once

@@ -67,6 +67,10 @@ export class CpuDevice implements Device {
     return new Tensor(CpuBuffer.allocate(this.#owner(), bytes, labelOf(spec)), spec)
   }
 
+  empty<D extends DType>(spec: TensorSpec<D>): Tensor<D> {
+    return this.zeros(spec)
+  }
+
   tensor<D extends DType>(data: HostArray, spec: TensorSpec<D>): Tensor<D> {
     this.#requireSpec(spec)
     const bytes = hostBytes(data, spec)

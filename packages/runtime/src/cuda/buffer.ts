@@ -32,8 +32,8 @@ export class CudaBuffer implements Storage {
   readonly #transfers: NativeStream
   #disposed = false
 
-  /** Zeroed, or a copy of `source`. @throws {CudaMemoryError | CudaError} */
-  constructor(making: Making, byteLength: number, source?: Uint8Array) {
+  /** Zeroed; a copy of `source`; or, for null, whatever is there. @throws {CudaMemoryError | CudaError} */
+  constructor(making: Making, byteLength: number, source?: Uint8Array | null) {
     const { device, ledger, transfers, label } = making
     this.device = device
     this.byteLength = byteLength

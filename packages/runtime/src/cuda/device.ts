@@ -91,6 +91,12 @@ export class CudaDevice implements Device {
     return new Tensor(this.#allocate(labelOf(spec), bytes), spec)
   }
 
+  empty<D extends DType>(spec: TensorSpec<D>): Tensor<D> {
+    this.#requireSpec(spec)
+    const bytes = elementCount(spec.shape) * dtypeBytes(spec.dtype)
+    return new Tensor(this.#allocate(labelOf(spec), bytes, null), spec)
+  }
+
   tensor<D extends DType>(data: HostArray, spec: TensorSpec<D>): Tensor<D> {
     this.#requireSpec(spec)
     const bytes = hostBytes(data, spec)
@@ -175,7 +181,7 @@ export class CudaDevice implements Device {
     throw new DeviceError(`${subject} is on another device`, { given: actual.id, allowed: this.id })
   }
 
-  #allocate(label: string, byteLength: number, source?: Uint8Array): CudaBuffer {
+  #allocate(label: string, byteLength: number, source?: Uint8Array | null): CudaBuffer {
     const making = { device: this, ledger: this.#ledger, transfers: this.#transfers, label }
     return new CudaBuffer(making, byteLength, source)
   }

@@ -19,7 +19,8 @@ export interface NativeCuda {
     device: NativeCudaDevice,
     stream: NativeCudaStream,
     byteLength: number,
-    source?: Uint8Array,
+    /** Copied; without it memory is zeroed, with null left as it is. */
+    source?: Uint8Array | null,
   ) => NativeCudaMemory
   readonly Pinned: new (device: NativeCudaDevice, byteLength: number) => NativeCudaPinned
   readonly Module: new (device: NativeCudaDevice, cubin: Uint8Array) => NativeCudaModule
