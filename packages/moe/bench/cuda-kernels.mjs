@@ -6,12 +6,13 @@
 //                                                       such as compute-sanitizer
 
 import { allocateQuantized, Device } from '@deepgemm/runtime'
+import { castKernelOf, enqueueCudaCast } from '../dist/cuda/cast.js'
 import { combineKernelOf, enqueueCudaCombine } from '../dist/cuda/combine.js'
 import { prepareKernels } from '../dist/cuda/kernel.js'
 import { enqueueCudaPermute, permuteKernelOf } from '../dist/cuda/permute-rows.js'
 import { enqueueCudaPlan, planKernel } from '../dist/cuda/plan-permutation.js'
 import { enqueueCudaRoute, routeKernel, routeKind } from '../dist/cuda/route.js'
-import { enqueueCudaQuantizeRows, quantizeRowsKernelOf } from '../dist/cuda/swiglu.js'
+import { enqueueCudaSwigluQuantize, swigluQuantizeKernelOf } from '../dist/cuda/swiglu.js'
 
 /** Launches of one measurement, back to back in a graph. */
 const LAUNCHES = 20
@@ -120,9 +121,9 @@ function callsOn(all, layout) {
     route,
     softmax: { ...route, gating: 'softmax', bias: undefined },
     plan: { indices, experts: E, layout, ...room, counts, offsets, destination },
-    cast: { set: { rows: x.shape[0] }, input: x, out: source, swiglu: false },
+    cast: { source: x, out: source, transpose: false },
     permute: { destination, source, out: permuted, groupIndex: undefined },
-    swiglu: { set, input: gateUp, out: activation, swiglu: true },
+    swiglu: { set, input: gateUp, out: activation },
     combine: { destination, weights, rows: expertOut, addend: undefined, out: y },
   }
 }
@@ -135,9 +136,9 @@ async function steps(tokens, layout) {
     routeKernel(routeKind(route)),
     routeKernel(routeKind(softmax)),
     planKernel(E),
-    quantizeRowsKernelOf(cast),
+    castKernelOf(cast),
     permuteKernelOf(permute),
-    quantizeRowsKernelOf(swiglu),
+    swigluQuantizeKernelOf(swiglu),
     combineKernelOf(combine),
   ])
   const slots = tokens * K
@@ -145,12 +146,12 @@ async function steps(tokens, layout) {
   return {
     owned: Object.values(all),
     list: [
-      ['quantise tokens', tokens * H * (2 + code), (s) => enqueueCudaQuantizeRows(s, cast)],
+      ['quantise tokens', tokens * H * (2 + code), (s) => enqueueCudaCast(s, cast)],
       ['route, softmax', tokens * E * 4, (s) => enqueueCudaRoute(s, softmax)],
       ['route, sigmoid', tokens * E * 4, (s) => enqueueCudaRoute(s, route)],
       ['plan', 8 * slots, (s) => enqueueCudaPlan(s, plan)],
       ['permute', (tokens + slots) * H * code, (s) => enqueueCudaPermute(s, permute)],
-      ['swiglu, quantise', slots * I * (4 + code), (s) => enqueueCudaQuantizeRows(s, swiglu)],
+      ['swiglu, quantise', slots * I * (4 + code), (s) => enqueueCudaSwigluQuantize(s, swiglu)],
       ['combine', 2 * (slots + tokens) * H, (s) => enqueueCudaCombine(s, combine)],
     ],
   }

@@ -3,7 +3,6 @@
 import type {
   CpuConfig,
   DeviceRef,
-  FloatDType,
   GemmProblem,
   QuantizedTensor,
   ScaleOrientation,
@@ -27,26 +26,28 @@ import {
 } from '@deepgemm/runtime/cpu'
 import { CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
 import { enqueueCpuGrouped } from './cpu/grouped.js'
+import { type CastCall, castKernelOf, enqueueCudaCast } from './cuda/cast.js'
 import { combineKernelOf, enqueueCudaCombine } from './cuda/combine.js'
 import { prepareKernels } from './cuda/kernel.js'
 import { enqueueCudaPermute, type PermuteCall, permuteKernelOf } from './cuda/permute-rows.js'
 import { type CheckedPlanCall, enqueueCudaPlan, planKernel } from './cuda/plan-permutation.js'
 import { enqueueCudaRoute, routeKernel, routeKind } from './cuda/route.js'
 import {
-  enqueueCudaQuantizeRows,
   enqueueCudaSwiglu,
-  type QuantizeRowsCall,
-  quantizeRowsKernelOf,
+  enqueueCudaSwigluQuantize,
   type SwigluCall,
+  type SwigluQuantizeCall,
   swigluKernelOf,
+  swigluQuantizeKernelOf,
 } from './cuda/swiglu.js'
 import { flattened } from './flatten.js'
 import type { GroupedCall } from './grouped/call.js'
 
 export type { CombineCall, RouteCall, RowSet } from '@deepgemm/runtime/cpu'
+export type { CastCall } from './cuda/cast.js'
 export type { PermuteCall } from './cuda/permute-rows.js'
 export { type CheckedPlanCall, requirePlanned } from './cuda/plan-permutation.js'
-export type { QuantizeRowsCall, SwigluCall } from './cuda/swiglu.js'
+export type { SwigluCall, SwigluQuantizeCall } from './cuda/swiglu.js'
 
 /** The configs a plan may choose among for the problems it covers. */
 export function configsFor(device: Device): readonly CpuConfig[] {
@@ -78,15 +79,6 @@ export function enqueueF32Scales(
   return cpuF32Scales(cpuQueue(stream.device, stream), operand, made)
 }
 
-export function enqueueQuantize(
-  stream: Stream,
-  source: Tensor<FloatDType>,
-  out: QuantizedTensor,
-  transpose = false,
-): void {
-  cpuQuantize(cpuQueue(stream.device, stream), source, out, transpose)
-}
-
 /** How 1x128 scales of permuted rows are stored: as the grouped product of the device reads them. */
 export function rowScaleOrientation(device: DeviceRef): ScaleOrientation {
   // On the CPU rows of all groups are one step apart; a GPU copies the scales of a tile in bulk.
@@ -96,6 +88,15 @@ export function rowScaleOrientation(device: DeviceRef): ScaleOrientation {
 /** Loads what an operation needs; undefined when nothing is missing. */
 function prepare(device: DeviceRef, spec: () => DeviceKernelSpec): Promise<unknown> | undefined {
   return device instanceof CudaDevice ? prepareKernels(device, [spec()]) : undefined
+}
+
+export function prepareQuantize(device: DeviceRef, call: CastCall): Promise<unknown> | undefined {
+  return prepare(device, () => castKernelOf(call))
+}
+
+export function enqueueQuantize(stream: Stream, call: CastCall): void {
+  if (isCuda(stream)) enqueueCudaCast(stream, call)
+  else cpuQuantize(cpuQueue(stream.device, stream), call.source, call.out, call.transpose)
 }
 
 export function prepareRoute(device: DeviceRef, call: RouteCall): Promise<unknown> | undefined {
@@ -144,18 +145,15 @@ export function enqueueSwiglu(stream: Stream, call: SwigluCall): void {
   else cpuSwiglu(cpuQueue(stream.device, stream), call.set, call.input, call.out)
 }
 
-export function prepareQuantizeRows(
+export function prepareSwigluQuantize(
   device: DeviceRef,
-  call: QuantizeRowsCall,
+  call: SwigluQuantizeCall,
 ): Promise<unknown> | undefined {
-  return prepare(device, () => quantizeRowsKernelOf(call))
+  return prepare(device, () => swigluQuantizeKernelOf(call))
 }
 
-export function enqueueSwigluQuantize(
-  stream: Stream,
-  call: Omit<QuantizeRowsCall, 'swiglu'>,
-): void {
-  if (isCuda(stream)) enqueueCudaQuantizeRows(stream, { ...call, swiglu: true })
+export function enqueueSwigluQuantize(stream: Stream, call: SwigluQuantizeCall): void {
+  if (isCuda(stream)) enqueueCudaSwigluQuantize(stream, call)
   else {
     const { set, input, out } = call
     cpuSwigluQuantize(cpuQueue(stream.device, stream), set, input, flattened(out))

@@ -20,7 +20,7 @@ import {
   type Stream,
   sourceTensor,
 } from '@deepgemm/runtime'
-import { enqueueQuantize } from './backend.js'
+import { type CastCall, enqueueQuantize, prepareQuantize } from './backend.js'
 import { KGroupedTensor } from './grouped/k-grouped-tensor.js'
 
 export type QuantizeKGroupedOptions = {
@@ -57,7 +57,12 @@ export async function quantizeKGrouped(
   try {
     requireSum(source, sizes, transpose)
     const out = allocate(device, source, { transpose, columns, dtype })
-    enqueueGroups(stream, source, out, sizes, transpose)
+    const casts = groupCasts(source, out, sizes, transpose)
+    for (const cast of casts) {
+      const loading = prepareQuantize(device, cast)
+      if (loading !== undefined) await loading
+    }
+    for (const cast of casts) enqueueQuantize(stream, cast)
     await stream.synchronize()
     const { values, scales } = out
     return new KGroupedTensor(values, scales.slice(1, 0, values.shape[0] as number))
@@ -89,13 +94,13 @@ function allocate(device: Device, source: Tensor, spec: TargetSpec): Target {
 }
 
 /** A group is a matrix of its own, with 1x128 scales stored mn-major. */
-function enqueueGroups(
-  stream: Stream,
+function groupCasts(
   source: Tensor<FloatDType>,
   { values, scales }: Target,
   sizes: readonly number[],
   transpose: boolean,
-): void {
+): CastCall[] {
+  const casts: CastCall[] = []
   const format = { recipe: '1x128', orientation: 'mn-major' } as const
   let [k, column] = [0, 0]
   for (const size of sizes) {
@@ -103,9 +108,11 @@ function enqueueGroups(
     const [endK, endColumn] = [k + size, column + Math.ceil(size / 128)]
     const part = source.slice(transpose ? 0 : 1, k, endK)
     const own = new Scales(scales.slice(0, column, endColumn), format)
-    enqueueQuantize(stream, part, new QuantizedTensor(values.slice(1, k, endK), own), transpose)
+    const target = new QuantizedTensor(values.slice(1, k, endK), own)
+    casts.push({ source: part, out: target, transpose })
     ;[k, column] = [endK, endColumn]
   }
+  return casts
 }
 
 function requireSum(source: Tensor, sizes: readonly number[], transpose: boolean): void {

@@ -21,8 +21,8 @@ import {
 import {
   enqueueSwiglu,
   enqueueSwigluQuantize,
-  prepareQuantizeRows,
   prepareSwiglu,
+  prepareSwigluQuantize,
   type RowSet,
   rowScaleOrientation,
 } from './backend.js'
@@ -95,7 +95,7 @@ export async function swigluQuantize(
   })
   const call = { set, input, out }
   try {
-    const loading = prepareQuantizeRows(stream.device, { ...call, swiglu: true })
+    const loading = prepareSwigluQuantize(stream.device, call)
     if (loading !== undefined) await loading
     enqueueSwigluQuantize(stream, call)
   } catch (error) {

@@ -2,7 +2,7 @@ import type { FloatDType } from '@deepgemm/core'
 import type { DeviceKernelSpec } from '@deepgemm/jit'
 import type { CombineCall } from '@deepgemm/runtime/cpu'
 import { ArgumentList, type CudaStream } from '@deepgemm/runtime/cuda'
-import { isAligned, kernelSpec, launchKernel, RUN, rowStride, sourceName } from './kernel.js'
+import { kernelSpec, launchKernel, RUN, rowStride, rowsAligned, sourceName } from './kernel.js'
 
 const THREADS = 128
 /** Columns that a block covers. */
@@ -29,7 +29,7 @@ export function combineKernel(kind: CombineKind): DeviceKernelSpec {
 export function combineKernelOf({ rows, addend, out }: CombineCall): DeviceKernelSpec {
   const tensors = addend === undefined ? [rows, out] : [rows, addend, out]
   const aligned =
-    (out.shape[1] as number) % RUN === 0 && tensors.every((tensor) => isAligned(tensor, 16))
+    (out.shape[1] as number) % RUN === 0 && tensors.every((tensor) => rowsAligned(tensor, 16))
   const addendType = addend?.dtype ?? rows.dtype
   return combineKernel({ rows: rows.dtype, addend: addendType, out: out.dtype, aligned })
 }

@@ -1,6 +1,7 @@
 // What the kernels around the grouped products have in common: how they are named, loaded, launched.
 
 import { DeviceError, dtypeBytes, type FloatDType, type Tensor } from '@deepgemm/core'
+import { isAligned } from '@deepgemm/core/sm90'
 import { type DeviceKernelSpec, deviceKernels } from '@deepgemm/jit'
 import type { ArgumentList, CudaDevice, CudaStream, Extents } from '@deepgemm/runtime/cuda'
 
@@ -32,10 +33,9 @@ export function kernelSpec(
   return spec
 }
 
-/** Whether the rows of a matrix start at multiples of so many bytes. */
-export function isAligned(tensor: Tensor, bytes: number): boolean {
-  const rowBytes = (tensor.strides.at(-2) as number) * dtypeBytes(tensor.dtype)
-  return tensor.byteOffset % bytes === 0 && rowBytes % bytes === 0
+/** Whether rows start and end at multiples of so many bytes. */
+export function rowsAligned(tensor: Tensor, bytes: number): boolean {
+  return isAligned(tensor, dtypeBytes(tensor.dtype), bytes)
 }
 
 /** Elements from one row of a matrix to the next. */

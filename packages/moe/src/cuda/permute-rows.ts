@@ -1,7 +1,7 @@
 import type { QuantizedTensor, ScaleDType, Tensor } from '@deepgemm/core'
 import type { DeviceKernelSpec } from '@deepgemm/jit'
 import { ArgumentList, type CudaStream } from '@deepgemm/runtime/cuda'
-import { isAligned, kernelSpec, launchKernel, rowStride } from './kernel.js'
+import { kernelSpec, launchKernel, rowStride, rowsAligned } from './kernel.js'
 import { rowsOf } from './rows.js'
 
 const THREADS = 128
@@ -29,10 +29,7 @@ export function permuteKernel(kind: {
 }
 
 export function permuteKernelOf({ source, out }: PermuteCall): DeviceKernelSpec {
-  const aligned =
-    (out.shape.at(-1) as number) % 16 === 0 &&
-    isAligned(source.values, 16) &&
-    isAligned(out.values, 16)
+  const aligned = rowsAligned(source.values, 16) && rowsAligned(out.values, 16)
   return permuteKernel({ aligned, scaleDType: source.scales.dtype })
 }
 

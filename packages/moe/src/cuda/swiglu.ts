@@ -2,13 +2,13 @@ import type { FloatDType, QuantizedTensor, ScaleDType, Tensor } from '@deepgemm/
 import type { DeviceKernelSpec } from '@deepgemm/jit'
 import type { RowSet } from '@deepgemm/runtime/cpu'
 import { ArgumentList, type CudaStream } from '@deepgemm/runtime/cuda'
-import { isAligned, kernelSpec, launchKernel, RUN, rowStride, sourceName } from './kernel.js'
+import { kernelSpec, launchKernel, RUN, rowStride, rowsAligned, sourceName } from './kernel.js'
 import { pushRowSet, rowsOf } from './rows.js'
 
 /** Threads of a block of `moe_swiglu`, and the elements that they cover. */
 const SWIGLU_THREADS = 128
 const SWIGLU_SPAN = RUN * SWIGLU_THREADS
-/** What a block of `moe_quantize` covers. */
+/** What a block of `moe_swiglu_quantize` covers. */
 const TILE = { rows: 32, columns: 512, threads: 256 } as const
 
 /** Rows [gate | up] whose activation is wanted as floats. */
@@ -20,14 +20,13 @@ export type SwigluCall = {
   readonly out: Tensor<FloatDType>
 }
 
-/** Rows to quantise with 1x128 scales: the activation of [gate | up], or floats as they are. */
-export type QuantizeRowsCall = {
+/** Rows [gate | up] whose activation is quantised with 1x128 scales. */
+export type SwigluQuantizeCall = {
   readonly set: RowSet
-  /** [rows, 2C] with `swiglu`, else [rows, C]. */
+  /** [rows, 2C] */
   readonly input: Tensor<FloatDType>
   /** [rows, C], or [G, rows / G, C]. */
   readonly out: QuantizedTensor
-  readonly swiglu: boolean
 }
 
 /** `entry/moe_swiglu.cu` */
@@ -44,29 +43,30 @@ export function swigluKernel(kind: {
 }
 
 export function swigluKernelOf({ input, out }: SwigluCall): DeviceKernelSpec {
-  const aligned = (out.shape[1] as number) % RUN === 0 && isAligned(input, 16) && isAligned(out, 16)
+  const aligned =
+    (out.shape[1] as number) % RUN === 0 && rowsAligned(input, 16) && rowsAligned(out, 16)
   return swigluKernel({ input: input.dtype, out: out.dtype, aligned })
 }
 
-/** `entry/moe_quantize.cu` */
-export function quantizeRowsKernel(kind: {
+/** `entry/moe_swiglu_quantize.cu` */
+export function swigluQuantizeKernel(kind: {
   readonly input: FloatDType
   readonly scaleDType: ScaleDType
-  readonly swiglu: boolean
   readonly aligned: boolean
 }): DeviceKernelSpec {
-  return kernelSpec('moe_quantize', 'MoeQuantizeConfig', {
+  return kernelSpec('moe_swiglu_quantize', 'SwigluConfig', {
     kAligned: kind.aligned,
     kInput: sourceName(kind.input),
-    kSwiglu: kind.swiglu,
     kUe8m0: kind.scaleDType === 'ue8m0',
   })
 }
 
-export function quantizeRowsKernelOf({ input, out, swiglu }: QuantizeRowsCall): DeviceKernelSpec {
+export function swigluQuantizeKernelOf({ input, out }: SwigluQuantizeCall): DeviceKernelSpec {
   const aligned =
-    (out.shape.at(-1) as number) % RUN === 0 && isAligned(input, 16) && isAligned(out.values, RUN)
-  return quantizeRowsKernel({ input: input.dtype, scaleDType: out.scales.dtype, swiglu, aligned })
+    (out.shape.at(-1) as number) % RUN === 0 &&
+    rowsAligned(input, 16) &&
+    rowsAligned(out.values, RUN)
+  return swigluQuantizeKernel({ input: input.dtype, scaleDType: out.scales.dtype, aligned })
 }
 
 /** @throws {DeviceError} when the kernel is not loaded */
@@ -88,7 +88,7 @@ export function enqueueCudaSwiglu(stream: CudaStream, call: SwigluCall): void {
 }
 
 /** @throws {DeviceError} when the kernel is not loaded */
-export function enqueueCudaQuantizeRows(stream: CudaStream, call: QuantizeRowsCall): void {
+export function enqueueCudaSwigluQuantize(stream: CudaStream, call: SwigluQuantizeCall): void {
   const { set, input, out } = call
   const { rows, rowsPerGroup, columns } = rowsOf(out.shape)
   if (rows === 0 || columns === 0) return
@@ -106,5 +106,5 @@ export function enqueueCudaQuantizeRows(stream: CudaStream, call: QuantizeRowsCa
     .u32(columns)
     .u32(0)
   const grid = [Math.ceil(rows / TILE.rows), Math.ceil(columns / TILE.columns)] as const
-  launchKernel(stream, quantizeRowsKernelOf(call), list, { grid, threads: TILE.threads })
+  launchKernel(stream, swigluQuantizeKernelOf(call), list, { grid, threads: TILE.threads })
 }

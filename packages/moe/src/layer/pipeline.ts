@@ -46,7 +46,7 @@ const PRODUCT = { out: 'bf16', accumulate: false } as const
 export function enqueueLayer(run: LayerRun): void {
   const { stream, workspace, x, out } = run
   const tokens = workspace.quantized('tokens', x.shape)
-  enqueueQuantize(stream, x, tokens)
+  enqueueQuantize(stream, { source: x, out: tokens, transpose: false })
   const [indices, weights] = selectExperts(run, tokens)
   const { destination, rows } = routedExperts(run, tokens, indices)
   const addend = sharedExperts(run, tokens)

@@ -1,6 +1,6 @@
 import { QuantizedTensor, type Tensor } from '@deepgemm/core'
 import { allocateQuantized, type Device, type Stream } from '@deepgemm/runtime'
-import { enqueueF32Scales, enqueueQuantize } from '../backend.js'
+import { enqueueF32Scales, enqueueQuantize, prepareQuantize } from '../backend.js'
 import { biasOnDevice, type Gating, resolveGating } from '../gating.js'
 import { type MoeModel, type MoeWeights, requireWeights, type SwigluWeights } from './model.js'
 
@@ -45,23 +45,26 @@ async function prepare(
     gating: resolved,
     experts: block(weights.experts),
     shared: weights.shared && block(weights.shared),
-    router: weights.router && quantizedRouter(stream, device, weights.router, owned),
+    router: weights.router && (await quantizedRouter(stream, device, weights.router, owned)),
     bias: bias.tensor,
   }
   await stream.synchronize()
   return { model, owned }
 }
 
-function quantizedRouter(
+async function quantizedRouter(
   stream: Stream,
   device: Device,
   router: QuantizedTensor | Tensor,
   owned: Tensor[],
-): QuantizedTensor {
+): Promise<QuantizedTensor> {
   if (router instanceof QuantizedTensor) return enqueueF32Scales(stream, router, owned)
   const spec = { shape: router.shape, recipe: '1x128', label: 'router' } as const
   const out = allocateQuantized(device, spec)
   owned.push(out.values, out.scales.tensor)
-  enqueueQuantize(stream, router as Tensor<'f32'>, out)
+  const call = { source: router as Tensor<'f32'>, out, transpose: false }
+  const loading = prepareQuantize(device, call)
+  if (loading !== undefined) await loading
+  enqueueQuantize(stream, call)
   return out
 }

@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from '@deepgemm/core'
 import type { Device } from '@deepgemm/runtime'
-import { enqueueQuantize } from '../backend.js'
+import { enqueueQuantize, prepareQuantize } from '../backend.js'
 import { type Entry, requireEntry, type Source, scaleName } from './source.js'
 
 /** Dtypes that the scales of a checkpoint may have. */
@@ -105,7 +105,10 @@ async function quantizeRows(
 ): Promise<void> {
   const source = await floatRows(device, entries, dtype, slot.shape)
   try {
-    enqueueQuantize(device.defaultStream, source, slot)
+    const call = { source, out: slot, transpose: false }
+    const loading = prepareQuantize(device, call)
+    if (loading !== undefined) await loading
+    enqueueQuantize(device.defaultStream, call)
     await device.defaultStream.synchronize()
   } finally {
     source.dispose()

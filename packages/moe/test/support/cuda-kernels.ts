@@ -6,7 +6,7 @@ import { combineKernel } from '../../src/cuda/combine.js'
 import { permuteKernel } from '../../src/cuda/permute-rows.js'
 import { planKernel } from '../../src/cuda/plan-permutation.js'
 import { routeKernel } from '../../src/cuda/route.js'
-import { quantizeRowsKernel, swigluKernel } from '../../src/cuda/swiglu.js'
+import { swigluKernel, swigluQuantizeKernel } from '../../src/cuda/swiglu.js'
 
 const [sigmoid, softmax] = ['group-limited-sigmoid', 'softmax'] as const
 
@@ -23,11 +23,9 @@ export const COVERING_KERNELS: readonly DeviceKernelSpec[] = [
   swigluKernel({ input: 'bf16', out: 'bf16', aligned: true }),
   swigluKernel({ input: 'f16', out: 'f32', aligned: true }),
   swigluKernel({ input: 'f32', out: 'f16', aligned: false }),
-  quantizeRowsKernel({ input: 'bf16', scaleDType: 'f32', swiglu: true, aligned: true }),
-  quantizeRowsKernel({ input: 'f32', scaleDType: 'ue8m0', swiglu: true, aligned: false }),
-  quantizeRowsKernel({ input: 'bf16', scaleDType: 'f32', swiglu: false, aligned: true }),
-  quantizeRowsKernel({ input: 'f16', scaleDType: 'f32', swiglu: false, aligned: false }),
-  quantizeRowsKernel({ input: 'f32', scaleDType: 'f32', swiglu: true, aligned: true }),
+  swigluQuantizeKernel({ input: 'bf16', scaleDType: 'f32', aligned: true }),
+  swigluQuantizeKernel({ input: 'f32', scaleDType: 'ue8m0', aligned: false }),
+  swigluQuantizeKernel({ input: 'f32', scaleDType: 'f32', aligned: true }),
   combineKernel({ rows: 'bf16', addend: 'bf16', out: 'bf16', aligned: true }),
   combineKernel({ rows: 'f32', addend: 'f16', out: 'f32', aligned: true }),
   combineKernel({ rows: 'f16', addend: 'f32', out: 'f16', aligned: false }),

@@ -94,7 +94,7 @@ constexpr Kernel kKernels[] = {
     {"moe_route", keep_arguments<72>},
     {"moe_plan", keep_arguments<72>},
     {"moe_permute", keep_arguments<128>},
-    {"moe_quantize", keep_arguments<104>},
+    {"moe_swiglu_quantize", keep_arguments<104>},
     {"moe_swiglu", keep_arguments<104>},
     {"moe_combine", keep_arguments<80>},
 };

@@ -1,5 +1,5 @@
-// Rows to e4m3 with 1x128 scales: of floats as they are, or silu(gate) * up of rows [gate | up].
-// config.cuh is generated (MoeQuantizeConfig).
+// silu(gate) * up of rows [gate | up], quantised to e4m3 with 1x128 scales. config.cuh is generated
+// (SwigluConfig).
 //
 // A block of threads covers 32 rows by 4 scale blocks: 8 neighbouring threads share a scale block,
 // 16 elements each, so that a warp reads pieces of one row. Scales leave through shared memory as
@@ -20,51 +20,44 @@ constexpr int kWarps = 8;
 constexpr int kLanesPerBlock = 8;
 constexpr int kRowsPerWarp = kTileRows / kWarps;
 constexpr int kRuns = 16 / kRun;  // of a thread in a row
-constexpr Source kInput = MoeQuantizeConfig::kInput;
-constexpr bool kAligned = MoeQuantizeConfig::kAligned;
+constexpr Source kInput = SwigluConfig::kInput;
+constexpr bool kAligned = SwigluConfig::kAligned;
 
 // First column of a thread's run `i`.
 DEEPGEMM_DEVICE u32 column_of(u32 block, int i) {
   return block * kScaleBlock + (i * kLanesPerBlock + threadIdx.x % kLanesPerBlock) * kRun;
 }
 
-// What is quantised, of one row.
-DEEPGEMM_DEVICE void read_row(const SwigluArguments& arguments, u32 row, u32 block,
+// The activation of a thread's part of a row.
+DEEPGEMM_DEVICE void activate(const SwigluArguments& arguments, u32 row, u32 block,
                               float (&values)[kRuns][kRun]) {
   const u32 columns = arguments.columns;
-  const u8* from =
+  const u8* gates =
       static_cast<const u8*>(arguments.input) + row * arguments.input_stride * kBytesOf<kInput>;
-  Run<kInput> first[kRuns];
-  Run<kInput> second[kRuns];
+  const u8* ups = gates + static_cast<u64>(columns) * kBytesOf<kInput>;
+  Run<kInput> gate[kRuns];
+  Run<kInput> up[kRuns];
 #pragma unroll
   for (int i = 0; i < kRuns; ++i) {
-    first[i].template load<kAligned>(from, column_of(block, i), columns);
-    if constexpr (MoeQuantizeConfig::kSwiglu) {
-      const u8* ups = from + static_cast<u64>(columns) * kBytesOf<kInput>;
-      second[i].template load<kAligned>(ups, column_of(block, i), columns);
-    }
+    gate[i].template load<kAligned>(gates, column_of(block, i), columns);
+    up[i].template load<kAligned>(ups, column_of(block, i), columns);
   }
 #pragma unroll
   for (int i = 0; i < kRuns; ++i) {
 #pragma unroll
-    for (int e = 0; e < kRun; ++e) {
-      values[i][e] = first[i].value(e);
-      if constexpr (MoeQuantizeConfig::kSwiglu) {
-        values[i][e] = silu_times(values[i][e], second[i].value(e));
-      }
-    }
+    for (int e = 0; e < kRun; ++e) values[i][e] = silu_times(gate[i].value(e), up[i].value(e));
   }
 }
 
 DEEPGEMM_DEVICE float quantize_row(const SwigluArguments& arguments, u32 row, u32 block) {
   float values[kRuns][kRun];
-  read_row(arguments, row, block, values);
+  activate(arguments, row, block, values);
   u32 amax = largest_finite(values);
 #pragma unroll
   for (int step = kLanesPerBlock / 2; step > 0; step /= 2) {
     amax = most(amax, __shfl_xor_sync(0xffffffffu, amax, step));
   }
-  const BlockScale scale = scale_of(amax, MoeQuantizeConfig::kUe8m0);
+  const BlockScale scale = scale_of(amax, SwigluConfig::kUe8m0);
   u8* out = static_cast<u8*>(arguments.out) + row * arguments.out_stride;
 #pragma unroll
   for (int i = 0; i < kRuns; ++i) {
@@ -81,7 +74,7 @@ DEEPGEMM_DEVICE void store_scale(const SwigluArguments& arguments, u32 row, u32 
   const u32 place = row - group * arguments.set.rows_per_group;
   const i64 at = group * arguments.scale_group_stride + place * arguments.scale_row_stride +
                  block * arguments.scale_column_stride;
-  if constexpr (MoeQuantizeConfig::kUe8m0) {
+  if constexpr (SwigluConfig::kUe8m0) {
     static_cast<u8*>(arguments.scales)[at] = static_cast<u8>(__float_as_uint(scale) >> 23);
   } else {
     static_cast<float*>(arguments.scales)[at] = scale;
@@ -91,7 +84,7 @@ DEEPGEMM_DEVICE void store_scale(const SwigluArguments& arguments, u32 row, u32 
 }  // namespace deepgemm
 
 extern "C" __global__ void __launch_bounds__(256)
-    moe_quantize(const __grid_constant__ deepgemm::SwigluArguments arguments) {
+    moe_swiglu_quantize(const __grid_constant__ deepgemm::SwigluArguments arguments) {
   using namespace deepgemm;
   __shared__ float scales[kTileBlocks][kTileRows];
   ptx::allow_next_kernel();
