@@ -9,6 +9,7 @@
 #include "pipeline/ring.cuh"
 #include "scheduler/tile_order.cuh"
 #include "scheduler/work_list.cuh"
+#include "quantize/transposed_tile.cuh"
 #include "tma/swizzle.cuh"
 
 namespace deepgemm {
@@ -134,6 +135,29 @@ bool swizzle_is_the_copy_engines() {
   return true;
 }
 
+// Threads side by side write words of columns 16 apart, four neighbours down the rows.
+bool transposed_tile_has_no_bank_conflict() {
+  using Tile = TransposedTile<128, 128>;
+  static Tile tile;
+  std::set<u32> places;
+  for (u32 column = 0; column < 128; ++column) {
+    for (u32 unit = 0; unit < Tile::kUnits; ++unit) places.insert(Tile::offset(column, unit));
+  }
+  for (u32 quad = 0; quad < 32; ++quad) tile.put(77, quad, quad * 0x01010101u);
+  for (u32 row = 0; row < 128; ++row) {
+    if (tile.bytes[Tile::offset(77, row / 16) + row % 16] != row / 4) return false;
+  }
+  for (u32 step = 0; step < 16; ++step) {
+    std::set<u32> banks;
+    for (u32 lane = 0; lane < 32; ++lane) {
+      const u32 quad = lane / 8;
+      banks.insert((Tile::offset(lane % 8 * 16 + step, quad / 4) / 4 + quad % 4) % 32);
+    }
+    if (banks.size() != 32) return false;
+  }
+  return places.size() == 128 * Tile::kUnits && *places.rbegin() + 16 == sizeof(tile.bytes);
+}
+
 // The eight rows of a stmatrix tile fall into all 32 banks once.
 template <int kSpan>
 bool columns_have_no_bank_conflict() {
@@ -174,6 +198,8 @@ int main() {
   report("swizzled columns have no bank conflict", columns_have_no_bank_conflict<128>() &&
                                                        columns_have_no_bank_conflict<64>() &&
                                                        columns_have_no_bank_conflict<32>());
+  report("bytes on their way to the transposed matrix have places of their own, without conflicts",
+         transposed_tile_has_no_bank_conflict());
   report("the ring changes parity once per turn", ring_alternates_its_parity());
   return all_fine ? 0 : 1;
 }

@@ -13,9 +13,9 @@ import { mathWarpGroups } from './tile.js'
 export type Sm90Device = { readonly multiprocessors: number }
 
 /** Microseconds and bytes per microsecond, fitted to one H100 (132 multiprocessors, 3.0 TB/s). */
-const figures = {
-  /** Multiply-adds of one multiprocessor per microsecond, operands at hand: 4096 per clock. */
-  multiplyAdds: 4096 * 1755,
+export const figures = {
+  /** Multiply-adds of one multiprocessor per microsecond, operands at hand: 4096 per clock at 1755 MHz. */
+  multiplyAdds: 7_188_480,
   /** Time of the products with their promotion over that of the products alone. */
   lockstep: 1.57,
   ordered: 1.38,
@@ -60,7 +60,7 @@ export function sm90Cost(config: Sm90Config, extents: GemmExtents, device: Sm90D
 }
 
 /** Of one K block of one tile. */
-function stepTime(config: Sm90Config): number {
+export function stepTime(config: Sm90Config): number {
   const alternating = config.accumulators === 2
   const slack = alternating
     ? figures.alternating
@@ -95,7 +95,10 @@ function workTime(
 }
 
 /** The owner of a tile waits for everyone's partial sums and reads them one after another. */
-function handOverTime(config: Sm90Config, { streamedTiles, workers }: Sm90Schedule): number {
+export function handOverTime(
+  config: Sm90Config,
+  { streamedTiles, workers }: Pick<Sm90Schedule, 'streamedTiles' | 'workers'>,
+): number {
   const partials = Math.max(1, ceilDiv(workers, streamedTiles) - 1)
   return (
     figures.handOver + (partials * config.blockLeft * config.blockRight * 4) / figures.partialFill
