@@ -103,7 +103,7 @@ template <class Config>
 DEEPGEMM_DEVICE void dequantize_tile(const DequantizeArguments& arguments) {
   using Vector = Codes<Config::kOut>;
   constexpr u32 kVectors = kTileColumns / (kWarpThreads * Vector::kCount);
-  const TilePlace place(arguments.row_tiles, arguments.column_tiles);
+  const CastTile place(arguments.row_tiles, arguments.column_tiles);
   const u8* values = arguments.values + place.group * arguments.values_group_stride;
   u8* out =
       static_cast<u8*>(arguments.out) + place.group * arguments.out_group_stride * Vector::kBytes;

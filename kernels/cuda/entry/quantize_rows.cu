@@ -69,7 +69,7 @@ struct HeldRows {
 };
 
 template <class Config>
-DEEPGEMM_DEVICE void quantize_held_rows(const QuantizeArguments& arguments, const TilePlace& place,
+DEEPGEMM_DEVICE void quantize_held_rows(const QuantizeArguments& arguments, const CastTile& place,
                                         u32 first_tile_row,
                                         float (&scales)[kTileBlocks][kTileRows]) {
   using Held = HeldRows<Config>;
@@ -112,7 +112,7 @@ extern "C" __global__ void __launch_bounds__(256)
   __shared__ float scales[kTileBlocks][kTileRows];
   ptx::allow_next_kernel();
   ptx::wait_for_previous_kernel();
-  const TilePlace place(arguments.row_tiles, arguments.column_tiles);
+  const CastTile place(arguments.row_tiles, arguments.column_tiles);
   const u32 first_tile_row = threadIdx.x / kWarpThreads * kRowsPerWarp;
   for (int r = 0; r < kRowsPerWarp; r += kRowsHeld<Config>) {
     quantize_held_rows<Config>(arguments, place, first_tile_row + r, scales);

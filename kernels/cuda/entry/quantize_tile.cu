@@ -28,7 +28,7 @@ struct Turned<Config> : TransposedTile<kScaleBlock, kScaleBlock> {};
 template <class Config, class Data>
 DEEPGEMM_DEVICE void store_rows(const Data& data, const auto& inverse,
                                 const QuantizeArguments& arguments, u8* values,
-                                const TilePlace& place) {
+                                const CastTile& place) {
   const u32 column = place.column_tile * kScaleBlock + Data::column();
   const u32 first_row = place.row_tile * kScaleBlock;
   u8* quad_at = values + (first_row + Data::quad(0) * 4) * arguments.values_row_stride;
@@ -75,7 +75,7 @@ template <class Config>
 DEEPGEMM_DEVICE void quantize_tile(const QuantizeArguments& arguments, TileExchange& exchange,
                                    Turned<Config>& turned) {
   using Data = TileData<Config::kSource>;
-  const TilePlace place(arguments.row_tiles, arguments.column_tiles);
+  const CastTile place(arguments.row_tiles, arguments.column_tiles);
   const u32 first_row = place.row_tile * kScaleBlock;
   const u32 first_column = place.column_tile * kScaleBlock;
   Data data;

@@ -42,12 +42,12 @@ struct DequantizeArguments {
 static_assert(sizeof(DequantizeArguments) == 128, "the host packs 128 bytes of arguments");
 
 // Which tile a block of threads works on: blocks side by side read pieces of the same rows.
-struct TilePlace {
+struct CastTile {
   u32 group;
   u32 row_tile;
   u32 column_tile;
 
-  DEEPGEMM_DEVICE explicit TilePlace(u32 row_tiles, u32 column_tiles)
+  DEEPGEMM_DEVICE explicit CastTile(u32 row_tiles, u32 column_tiles)
       : group(blockIdx.x / column_tiles / row_tiles),
         row_tile(blockIdx.x / column_tiles % row_tiles),
         column_tile(blockIdx.x % column_tiles) {}

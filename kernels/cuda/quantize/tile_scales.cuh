@@ -25,7 +25,7 @@ struct TileScales<Blocks::kSquares, Data> {
   using Magnitude = typename Data::Magnitude;
   float inverse;
 
-  DEEPGEMM_DEVICE void find(Data& data, const QuantizeArguments& arguments, const TilePlace& place,
+  DEEPGEMM_DEVICE void find(Data& data, const QuantizeArguments& arguments, const CastTile& place,
                             TileExchange& exchange) {
     u32 all = 0;
     Data::each_row([&](u32 s, u32 r) { all = Magnitude::larger(all, data.rows[s][r].largest()); });
@@ -56,7 +56,7 @@ struct TileScales<Blocks::kRows, Data> {
   using Magnitude = typename Data::Magnitude;
   float inverses[Data::kSteps][4];
 
-  DEEPGEMM_DEVICE void find(Data& data, const QuantizeArguments& arguments, const TilePlace& place,
+  DEEPGEMM_DEVICE void find(Data& data, const QuantizeArguments& arguments, const CastTile& place,
                             TileExchange&) {
     data.special = false;
     Data::each_row([&](u32 s, u32 r) {
@@ -89,7 +89,7 @@ struct TileScales<Blocks::kColumns, Data> {
   static constexpr u32 kPerWord = kCount / 4;
   float inverses[kCount];
 
-  DEEPGEMM_DEVICE void find(Data& data, const QuantizeArguments& arguments, const TilePlace& place,
+  DEEPGEMM_DEVICE void find(Data& data, const QuantizeArguments& arguments, const CastTile& place,
                             TileExchange& exchange) {
     u32 words[4];
     data.special = false;
@@ -133,7 +133,7 @@ struct TileScales<Blocks::kColumns, Data> {
   }
 
   static DEEPGEMM_DEVICE void scale_column(const QuantizeArguments& arguments,
-                                           const TilePlace& place, auto& columns) {
+                                           const CastTile& place, auto& columns) {
     u32 largest = 0;
 #pragma unroll
     for (u32 w = 0; w < kTileWarps; ++w) {

@@ -5,18 +5,6 @@
 
 namespace deepgemm {
 
-// Four words of four bytes, one per row, become four words, one per column.
-DEEPGEMM_DEVICE void transpose_4x4(u32 (&words)[4]) {
-  const u32 low_ab = __byte_perm(words[0], words[1], 0x5140);
-  const u32 high_ab = __byte_perm(words[0], words[1], 0x7362);
-  const u32 low_cd = __byte_perm(words[2], words[3], 0x5140);
-  const u32 high_cd = __byte_perm(words[2], words[3], 0x7362);
-  words[0] = __byte_perm(low_ab, low_cd, 0x5410);
-  words[1] = __byte_perm(low_ab, low_cd, 0x7632);
-  words[2] = __byte_perm(high_ab, high_cd, 0x5410);
-  words[3] = __byte_perm(high_ab, high_cd, 0x7632);
-}
-
 // Column c of the source is a row of kRows bytes here. Its 16-byte units change places with c / 16,
 // so that threads whose columns are 16 apart write to different banks.
 template <int kRows, int kColumns>
@@ -37,6 +25,18 @@ struct alignas(16) TransposedTile {
 };
 
 #if defined(__CUDACC__)
+// Four words of four bytes, one per row, become four words, one per column.
+DEEPGEMM_DEVICE void transpose_4x4(u32 (&words)[4]) {
+  const u32 low_ab = __byte_perm(words[0], words[1], 0x5140);
+  const u32 high_ab = __byte_perm(words[0], words[1], 0x7362);
+  const u32 low_cd = __byte_perm(words[2], words[3], 0x5140);
+  const u32 high_cd = __byte_perm(words[2], words[3], 0x7362);
+  words[0] = __byte_perm(low_ab, low_cd, 0x5410);
+  words[1] = __byte_perm(low_ab, low_cd, 0x7632);
+  words[2] = __byte_perm(high_ab, high_cd, 0x5410);
+  words[3] = __byte_perm(high_ab, high_cd, 0x7632);
+}
+
 // Writes the tile to `out`, where column 0 of the tile begins; a column holds `rows` bytes that
 // exist, and `columns` of the columns do. Aligned: rows and addresses are multiples of 16.
 template <bool kAligned, int kThreads, int kRows, int kColumns>

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "pipeline/ring.cuh"
+#include "quantize/transposed_tile.cuh"
 #include "scheduler/tile_order.cuh"
 #include "scheduler/work_list.cuh"
-#include "quantize/transposed_tile.cuh"
 #include "tma/swizzle.cuh"
 
 namespace deepgemm {
