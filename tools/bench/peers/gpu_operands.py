@@ -72,11 +72,12 @@ def dequantised(values, row_scales):
     return values.float() * columns
 
 
-def error_of(got, want):
-    """1 - 2 sum(xy) / sum(x^2 + y^2), in float64."""
+def error_of(pairs):
+    """1 - 2 sum(xy) / sum(x^2 + y^2) over pairs of got and wanted, in float64."""
     products = squares = 0.0
-    for x, y in zip(got.split(1024), want.split(1024)):
-        x, y = x.double(), y.double()
-        products += (x * y).sum()
-        squares += (x * x + y * y).sum()
+    for got, want in pairs:
+        for x, y in zip(got.split(1024), want.split(1024)):
+            x, y = x.double(), y.double()
+            products += (x * y).sum()
+            squares += (x * x + y * y).sum()
     return (1 - 2 * products / squares).item()

@@ -4,7 +4,7 @@
     {"id": 2, "do": "prepare", "problem": "dense", "m": 64, "n": 2112, "k": 7168, ...}
     {"id": 3, "do": "measure", "peer": "deepgemm", "replays": 15}
 
-Every answer has the `id` and either `ok` or `error`. See src/gpu/peer-messages.ts for the members.
+Every answer has the `id` and either `ok` or `error`. See src/gpu/peers.ts for who asks.
 """
 
 import gc
@@ -19,11 +19,13 @@ os.dup2(2, 1)
 import torch  # noqa: E402
 
 from gpu_libraries import find_libraries  # noqa: E402
+from gpu_grouped import Grouped, deepgemm_call  # noqa: E402
 from gpu_operands import Operands, error_of  # noqa: E402
 
 PAUSE_CYCLES = 200_000  # some 100 us: the graph is enqueued before the first event happens
 WARM_UP_REPLAYS = 2
 COPY_BYTES = 1 << 30
+VERBS = "hello", "copy", "prepare", "prepare_grouped", "measure"
 
 
 class Peers:
@@ -46,21 +48,37 @@ class Peers:
         return {"gbs": 2 * COPY_BYTES / seconds / 1e9}
 
     def prepare(self, problem, m, n, k, copies, launches, seeds):
-        self.graphs.clear()
-        torch.cuda.empty_cache()
-        first = Operands(problem, m, n, k, seeds)
-        sets = [first] + [first.copy() for _ in range(copies - 1)]
-        want = first.expected()
+        sets = self.sets(copies, lambda: Operands(problem, m, n, k, seeds))
+        want = sets[0].expected()
         return {
-            name: self.prepared(name, library, sets, launches, want)
+            name: self.prepared(name, lambda: library.calls(sets, launches), lambda out: [(out, want)])
             for name, library in self.libraries.items()
         }
 
-    def prepared(self, name, library, sets, launches, want):
+    def prepare_grouped(self, problem, groups, expected_m, m, n, k, sizes, copies, launches, seeds):
+        if "deepgemm" not in self.libraries:
+            return {}
+        sets = self.sets(copies, lambda: Grouped(problem, groups, m, n, k, sizes, seeds))
+        library = self.libraries["deepgemm"].library
+
+        def calls():
+            ready = [deepgemm_call(library, operands, expected_m) for operands in sets]
+            return [ready[i % copies] for i in range(launches)]
+
+        return {"deepgemm": self.prepared("deepgemm", calls, sets[0].products)}
+
+    def sets(self, copies, make):
+        self.graphs.clear()
+        torch.cuda.empty_cache()
+        first = make()
+        return [first] + [first.copy() for _ in range(copies - 1)]
+
+    def prepared(self, name, make_calls, products):
+        """Checks one call and captures all of them; `products` are pairs of got and wanted."""
         try:
-            calls = library.calls(sets, launches)
-            error = error_of(calls[0](), want)
-            self.graphs[name] = self.captured(calls), launches
+            calls = make_calls()
+            error = error_of(products(calls[0]()))
+            self.graphs[name] = self.captured(calls), len(calls)
             return {"error": error}
         except Exception as error:  # a peer that refuses a shape is told, not hidden
             return {"refused": f"{type(error).__name__}: {error}"[:200]}
@@ -103,7 +121,7 @@ def answer(peers, line):
     request = json.loads(line)
     number, verb = request.pop("id"), request.pop("do")
     try:
-        if verb not in ("hello", "copy", "prepare", "measure"):
+        if verb not in VERBS:
             raise ValueError(f"unknown request {verb}")
         with torch.cuda.stream(peers.stream), torch.no_grad():
             return {"id": number, "ok": getattr(peers, verb)(**request)}

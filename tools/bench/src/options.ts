@@ -48,7 +48,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   if (positionals.length !== 1 || positionals[0] !== 'cpu') {
     throw new OptionError('What is to be measured is not clear', {
       given: positionals.join(' ') || 'nothing',
-      allowed: 'cpu or gpu',
+      allowed: 'cpu, gpu or gpu-moe',
       remedy: '--help explains the options.',
     })
   }

@@ -2,8 +2,10 @@ import type { Writable } from 'node:stream'
 import { DeepGemmError } from 'deepgemm'
 import { type BenchHost, benchmark } from './benchmark.js'
 import { gpuBenchmark } from './gpu/benchmark.js'
-import { GPU_USAGE, parseGpuOptions } from './gpu/options.js'
-import { requireRight } from './gpu/report.js'
+import { moeBenchmark } from './gpu/moe/benchmark.js'
+import { moeTables } from './gpu/moe/report.js'
+import { GPU_USAGE, parseGpuOptions, parseMoeOptions } from './gpu/options.js'
+import { requireRight } from './gpu/rows.js'
 import { gpuTables } from './gpu/tables.js'
 import { parseOptions, USAGE } from './options.js'
 import { reportTables } from './output/tables.js'
@@ -18,6 +20,14 @@ export type RunHost = {
 /** Exit code of a process that Ctrl-C ended. */
 const INTERRUPTED = 130
 
+type Run = (args: readonly string[], host: RunHost) => Promise<void>
+
+/** What the first word of a command line asks for, where it is not the CPU. */
+const RUNS: ReadonlyMap<string | undefined, Run> = new Map([
+  ['gpu', runGpu],
+  ['gpu-moe', runMoe],
+])
+
 /** Runs a command line to its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function run(args: readonly string[], host: RunHost): Promise<number> {
   const { stdout, stderr, signal } = host
@@ -26,7 +36,7 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
       stdout.write(`${USAGE}\n${GPU_USAGE}`)
       return 0
     }
-    await (args[0] === 'gpu' ? runGpu(args, host) : runCpu(args, host))
+    await (RUNS.get(args[0]) ?? runCpu)(args, host)
     return 0
   } catch (error) {
     if (signal.aborted) return INTERRUPTED
@@ -48,7 +58,18 @@ async function runGpu(args: readonly string[], host: RunHost): Promise<void> {
   if (options.out !== undefined) await requireWritable(options.out)
   const report = await gpuBenchmark(options, benchHost(args, host))
   await deliver(report, gpuTables(report), options.out, host)
-  requireRight(report.rows)
+  requireRight(report.rows, ({ problem, m, n, k }) => `${problem} ${m}x${n}x${k}`)
+}
+
+async function runMoe(args: readonly string[], host: RunHost): Promise<void> {
+  const options = parseMoeOptions(args)
+  if (options.out !== undefined) await requireWritable(options.out)
+  const report = await moeBenchmark(options, benchHost(args, host))
+  await deliver(report, moeTables(report), options.out, host)
+  requireRight(
+    report.rows,
+    (row) => `${row.problem} ${row.groups}x${row.expected_m}x${row.n}x${row.k}`,
+  )
 }
 
 function benchHost(args: readonly string[], { stderr, signal }: RunHost): BenchHost {

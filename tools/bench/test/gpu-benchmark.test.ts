@@ -49,7 +49,9 @@ describe('a GPU benchmark on the fake driver', () => {
     const { code, out, err } = await ran(args)
     expect({ code, err }).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/Products are wrong: given 16x256x512, error null; 64x256x512/),
+      err: expect.stringMatching(
+        /Products are wrong: given dense 16x256x512, error null; dense 64x256x512/,
+      ),
     })
     const { meta, rows, jit, host } = JSON.parse(readFileSync(path, 'utf8')) as GpuReport
     expect(meta).toMatchObject({

@@ -1,15 +1,8 @@
 import { NativeError } from 'deepgemm'
 import { describe, expect, it } from 'vitest'
 import { gpuCase } from '../src/gpu/cases.js'
-import {
-  COMPARED,
-  type GpuReport,
-  type GpuRow,
-  geometricMeans,
-  gpuRow,
-  METHOD,
-  requireRight,
-} from '../src/gpu/report.js'
+import { COMPARED, type GpuReport, METHOD } from '../src/gpu/report.js'
+import { type GpuRow, geometricMeans, gpuRow, requireRight } from '../src/gpu/rows.js'
 import { gpuTables } from '../src/gpu/tables.js'
 import { reportText } from '../src/output/write-report.js'
 
@@ -21,6 +14,8 @@ function row(m: number, ours: number, deepgemm: number, cublaslt: number, floor 
 }
 
 const gradient = gpuRow(gpuCase(7168, 4096, 4096), { ours: [300], deepgemm: [360] }, facts)
+
+const name = ({ m, n, k }: GpuRow): string => `${m}x${n}x${k}`
 
 describe('a row', () => {
   it('has the medians over all replays, and null where nothing was measured', () => {
@@ -41,9 +36,9 @@ describe('a row', () => {
     const wrong = gpuRow(gpuCase(64, 8, 16), samples, { ...facts, error: 0.01 })
     const unwritten = gpuRow(gpuCase(65, 8, 16), samples, { ...facts, error: Number.NaN })
     expect(unwritten.max_error).toBeNull()
-    expect(() => requireRight([row(1, 1, 1, 1), gradient])).not.toThrow()
-    expect(() => requireRight([wrong, unwritten])).toThrow(NativeError)
-    expect(() => requireRight([wrong, unwritten])).toThrow(/64x8x16, error 0.01; 65x8x16/)
+    expect(() => requireRight([row(1, 1, 1, 1), gradient], name)).not.toThrow()
+    expect(() => requireRight([wrong, unwritten], name)).toThrow(NativeError)
+    expect(() => requireRight([wrong, unwritten], name)).toThrow(/64x8x16, error 0.01; 65x8x16/)
   })
 })
 

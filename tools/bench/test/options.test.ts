@@ -33,7 +33,7 @@ describe('the command line', () => {
 
   it.each([
     [[], 'cpu'],
-    [['tpu'], 'cpu or gpu'],
+    [['tpu'], 'cpu, gpu or gpu-moe'],
     [['cpu', 'cpu'], 'cpu'],
     [['cpu', '--pairs', '0'], '1 to 1000'],
     [['cpu', '--pairs', '2.5'], '1 to 1000'],

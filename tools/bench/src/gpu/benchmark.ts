@@ -1,82 +1,35 @@
-// From options to a GPU report: compiler, host, then every product beside its peers, in one run.
+// From options to a report of dense products: compiler, host, then every product beside its peers.
 
-import { CudaDevice } from '@deepgemm/runtime/cuda'
-import { Device, DeviceError, type GemmPlan } from 'deepgemm'
+import type { GemmPlan } from 'deepgemm'
 import type { BenchHost } from '../benchmark.js'
-import { commit } from '../meta.js'
 import { type GpuCase, rotation, touchedBytes } from './cases.js'
 import { ReadFloor } from './floor.js'
 import { measureHost } from './host-section.js'
 import { measureJit } from './jit-section.js'
 import { BenchKernels, benchCubin } from './kernels.js'
-import { gpuState } from './meta.js'
 import { SEEDS } from './operands.js'
 import type { GpuOptions } from './options.js'
-import { OurProduct, planFor } from './ours.js'
-import { findPython, GpuPeers, peerProcess } from './peers.js'
-import {
-  COMPARED,
-  type ContestantName,
-  type GpuReport,
-  type GpuRow,
-  gpuRow,
-  METHOD,
-} from './report.js'
+import { captureProduct, planFor } from './ours.js'
+import type { GpuPeers } from './peers.js'
+import { COMPARED, type GpuReport, METHOD } from './report.js'
+import { type ContestantName, type GpuRow, gpuRow } from './rows.js'
+import { withGpu } from './session.js'
 import { type Contestant, takeTurns } from './turns.js'
 
 /** Measures what the options ask for. @throws {DeepGemmError} and the signal's reason. */
-export async function gpuBenchmark(options: GpuOptions, host: BenchHost): Promise<GpuReport> {
-  const start = performance.now()
-  const { say, command } = host
-  const peers = await startPeers(options)
-  try {
-    for (const reason of peers?.missing ?? []) say(`missing: ${reason}`)
-    await using device = await openGpu()
+export function gpuBenchmark(options: GpuOptions, host: BenchHost): Promise<GpuReport> {
+  return withGpu(options, host, async ({ device, peers, meta }) => {
     const jit = await measureJit(device, options.quick)
     const cubin = await benchCubin()
     const kernels = new BenchKernels(device, cubin)
-    const hostTimes = await measureHost(kernels, cubin, say)
-    const bandwidth = (await peers?.copyBandwidth()) ?? null
+    const hostTimes = await measureHost(kernels, cubin, host.say)
     const rows = await measureRows({ kernels, options, peers, host })
-    const meta = {
-      device: device.name,
-      multiprocessors: device.properties.multiprocessors,
-      ...(await gpuState()),
-      copy_bandwidth_gbs: bandwidth,
-      date: new Date().toISOString(),
-      commit: options.commit ?? (await commit(['kernels', 'packages', 'tools/bench'])),
-      command,
-      node: process.versions.node,
-      rounds: options.rounds,
-      replays: options.replays,
-      quick: options.quick,
-      seconds: Math.round((performance.now() - start) / 1000),
-      peers: peers?.versions ?? {},
-      missing: peers?.missing ?? [],
-      method: METHOD,
-      compared: COMPARED,
+    return {
+      meta: await meta({ method: METHOD, compared: COMPARED }),
+      rows,
+      jit,
+      host: hostTimes,
     }
-    return { meta, rows, jit, host: hostTimes }
-  } finally {
-    peers?.close()
-  }
-}
-
-async function openGpu(): Promise<CudaDevice> {
-  const device = await Device.open({ kind: 'cuda' })
-  if (device instanceof CudaDevice) return device
-  throw new DeviceError('This benchmark needs a GPU', { given: device.id, allowed: 'cuda' })
-}
-
-/** Undefined when none was asked for. */
-async function startPeers({ peers, python }: GpuOptions): Promise<GpuPeers | undefined> {
-  if (peers.length === 0) return undefined
-  const file = python ?? findPython(process.env['PATH'])
-  if (file !== undefined) return GpuPeers.start(peerProcess(file), peers)
-  throw new DeviceError('The peers need Python', {
-    given: 'no python3 on the PATH',
-    allowed: 'a Python with PyTorch',
-    remedy: 'Name it with --python, or measure without peers: --peers none.',
   })
 }
 
@@ -116,7 +69,7 @@ async function measureRow(
   item: GpuCase,
 ): Promise<GpuRow> {
   const turn = rotation(touchedBytes(item))
-  using ours = await OurProduct.prepare(kernels, plan, item, turn)
+  using ours = await captureProduct(kernels, plan, item, turn)
   const contestants: Contestant<ContestantName>[] = [
     { name: 'ours', times: (replays) => ours.times(replays) },
     ...((await peers?.prepare('prepare', { ...item, ...turn, seeds: SEEDS })) ?? []),

@@ -11,7 +11,7 @@ import { LineProcess } from '../native/line-process.js'
 import { median, rounded } from '../stats.js'
 import type { GpuCase } from './cases.js'
 import type { BenchKernels } from './kernels.js'
-import { disposeSet, productSet } from './operands.js'
+import { productSet } from './operands.js'
 import type { HostReport } from './report.js'
 
 const ROUNDS = 15
@@ -37,7 +37,8 @@ export async function measureHost(
 ): Promise<HostReport> {
   const { stream, device } = kernels
   const plan = await planGemm(device, { n: ITEM.n, k: ITEM.k, m: { max: ITEM.m } })
-  const set = productSet(kernels, ITEM)
+  using set = productSet(kernels, ITEM)
+  const { a, b, out } = set
   const empty = kernels.kernel('bench_empty')
   const noArguments = new ArgumentList()
   const geometry = { grid: [device.properties.multiprocessors], block: [THREADS] } as const
@@ -45,7 +46,7 @@ export async function measureHost(
   const times: Record<'run' | 'runtime' | 'bare', number[]> = { run: [], runtime: [], bare: [] }
   try {
     for (let round = 0; round < ROUNDS; round++) {
-      times.run.push(await hostMicroseconds(kernels, () => plan.run({ ...set, stream })))
+      times.run.push(await hostMicroseconds(kernels, () => plan.run({ a, b, out, stream })))
       times.runtime.push(
         await hostMicroseconds(kernels, () => empty.launch(noArguments, geometry, stream)),
       )
@@ -53,7 +54,6 @@ export async function measureHost(
     }
   } finally {
     bare?.close()
-    disposeSet(set)
   }
   return {
     run_us: rounded(median(times.run)),

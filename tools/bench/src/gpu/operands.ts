@@ -1,7 +1,7 @@
 // Operands and outputs of one product, made on the device.
 
 import { allocateQuantized } from '@deepgemm/runtime'
-import { type QuantizedTensor, type Recipe, scaleGrid, type Tensor } from 'deepgemm'
+import { type QuantizedTensor, type Recipe, type Shape, scaleGrid, type Tensor } from 'deepgemm'
 import type { GpuCase } from './cases.js'
 import type { ProductView } from './check.js'
 import type { BenchKernels, ScaleLayout } from './kernels.js'
@@ -10,10 +10,12 @@ import type { BenchKernels, ScaleLayout } from './kernels.js'
 export type Seeds = Readonly<Record<'a' | 'b' | 'aScales' | 'bScales' | 'start', number>>
 export const SEEDS: Seeds = { a: 1, b: 2, aScales: 3, bScales: 4, start: 5 }
 
-export type ProductSet = {
+export type ProductSet = Disposable & {
   readonly a: QuantizedTensor
   readonly b: QuantizedTensor
   readonly out: Tensor
+  /** What the output holds at first, to be added to; undefined when that is NaN. */
+  readonly start: Tensor | undefined
 }
 
 /** Where the scales of a matrix lie in their tensor: M-major for 1x128, else row-major. */
@@ -46,30 +48,33 @@ export function productSet(kernels: BenchKernels, { problem, m, n, k }: GpuCase)
   const recipe = isGradient ? '1x128' : '128x128'
   const a = operand(kernels, [m, k], '1x128', { values: SEEDS.a, scales: SEEDS.aScales })
   const b = operand(kernels, [n, k], recipe, { values: SEEDS.b, scales: SEEDS.bScales })
-  const dtype = isGradient ? 'f32' : 'bf16'
-  const out = kernels.device.zeros({ dtype, shape: [m, n], label: 'benchmark output' })
-  if (isGradient) kernels.fillF32(out, SEEDS.start)
-  else kernels.poison(out)
-  return { a, b, out }
+  const { out, start } = outputOf(kernels, [m, n], isGradient)
+  return { a, b, out, start, [Symbol.dispose]: () => disposeAll([a, b, out, start]) }
 }
 
-export function disposeSet({ a, b, out }: ProductSet): void {
-  for (const owned of [a, b, out]) owned.dispose()
+/** An f32 output to add to, with what it holds; or a bf16 output of NaNs. */
+export function outputOf(
+  kernels: BenchKernels,
+  shape: Shape,
+  accumulates: boolean,
+): Pick<ProductSet, 'out' | 'start'> {
+  const { device } = kernels
+  if (!accumulates) {
+    const out = device.zeros({ dtype: 'bf16', shape, label: 'benchmark output' })
+    kernels.poison(out)
+    return { out, start: undefined }
+  }
+  const out = device.zeros({ dtype: 'f32', shape, label: 'benchmark output' })
+  const start = device.zeros({ dtype: 'f32', shape, label: 'benchmark start' })
+  for (const tensor of [out, start]) kernels.fillF32(tensor, SEEDS.start)
+  return { out, start }
 }
 
-/** What a gradient was added to, made anew; undefined for other products. */
-export function startOf(kernels: BenchKernels, { problem, m, n }: GpuCase): Tensor | undefined {
-  if (problem === 'dense') return undefined
-  const start = kernels.device.zeros({ dtype: 'f32', shape: [m, n], label: 'benchmark start' })
-  kernels.fillF32(start, SEEDS.start)
-  return start
+export function disposeAll(owned: readonly ({ dispose(): void } | undefined)[]): void {
+  for (const item of owned) item?.dispose()
 }
 
-export function viewOf(
-  { m, n, k }: GpuCase,
-  { a, b, out }: ProductSet,
-  start: Tensor | undefined,
-): ProductView {
+export function viewOf({ m, n, k }: GpuCase, { a, b, out, start }: ProductSet): ProductView {
   const inner = (of: QuantizedTensor): number => of.scales.tensor.shape[1] as number
   const isRow = b.recipe === '1x128'
   const ofB = scaleLayout(b.recipe, [n, k], inner(b))

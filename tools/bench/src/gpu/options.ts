@@ -3,15 +3,16 @@
 import { OptionError } from 'deepgemm'
 import { list, notEmpty, understood, wholeNumber } from '../command-line.js'
 import { type GpuCase, gpuCase, gpuCases } from './cases.js'
+import { GROUP_LAYOUTS, type MoeCase, moeCases } from './moe/cases.js'
 
 const PEERS = ['deepgemm', 'cublaslt'] as const
 export type PeerName = (typeof PEERS)[number]
 
-export type GpuOptions = {
+/** What the benchmarks of dense and of grouped products share. */
+export type CommonOptions = {
   /** Where the JSON goes; undefined: nowhere. */
   readonly out: string | undefined
   readonly quick: boolean
-  readonly cases: readonly GpuCase[]
   readonly peers: readonly PeerName[]
   /** The Python that runs the peers; undefined: the first python3 on the PATH. */
   readonly python: string | undefined
@@ -22,11 +23,17 @@ export type GpuOptions = {
   readonly commit: string | undefined
 }
 
-export const GPU_USAGE: string = `usage: node tools/bench/dist/main.js gpu [options]
+export type GpuOptions = CommonOptions & { readonly cases: readonly GpuCase[] }
+export type MoeOptions = CommonOptions & { readonly cases: readonly MoeCase[] }
+
+export const GPU_USAGE: string = `usage: node tools/bench/dist/main.js gpu [options]        dense products
+       node tools/bench/dist/main.js gpu-moe [options]    grouped products
 
   --out <file>        write the results as JSON
-  --quick             three shapes, one round of 3 replays: does everything work?
-  --only <M,N,K>      this product alone, wgrad:M,N,K for a gradient; may be given several times
+  --quick             few shapes, one round of 3 replays: does everything work?
+  --only <product>    this product alone; may be given several times.
+                      gpu: M,N,K, or wgrad:M,N,K for a gradient
+                      gpu-moe: LAYOUT:GROUPS,M,N,K with the M that groups are expected to have
   --peers <list>      of ${PEERS.join(',')} (default both), or none
   --python <file>     the Python that has the peers (default: python3 on the PATH)
   --rounds <count>    turns of every contestant (default 3)
@@ -56,24 +63,53 @@ const MOST_EXTENT = 2 ** 31 - 1
 
 /** @throws {OptionError} for anything that is not understood. */
 export function parseGpuOptions(args: readonly string[]): GpuOptions {
+  const { common, only } = parsedOptions(args)
+  return { ...common, cases: only?.map(onlyCase) ?? gpuCases(common.quick) }
+}
+
+/** @throws {OptionError} for anything that is not understood. */
+export function parseMoeOptions(args: readonly string[]): MoeOptions {
+  const { common, only } = parsedOptions(args)
+  return { ...common, cases: only?.map(onlyGrouped) ?? moeCases(common.quick) }
+}
+
+type Parsed = { readonly common: CommonOptions; readonly only: readonly string[] | undefined }
+
+function parsedOptions(args: readonly string[]): Parsed {
   const { values, positionals } = understood(args, OPTIONS)
   if (positionals.length !== 1) {
     throw new OptionError('The command line is not understood', {
       given: positionals.join(' '),
-      allowed: 'gpu and options',
+      allowed: 'gpu or gpu-moe, and options',
     })
   }
   const quick = values.quick === true
-  return {
+  const common = {
     out: notEmpty('--out', values.out, 'a file'),
     quick,
-    cases: values.only?.map(onlyCase) ?? gpuCases(quick),
     peers: peerList(values.peers ?? PEERS.join(',')),
     python: notEmpty('--python', values.python, 'a file'),
     rounds: wholeNumber('--rounds', values.rounds ?? (quick ? '1' : '3'), MOST_ROUNDS),
     replays: wholeNumber('--replays', values.replays ?? (quick ? '3' : '15'), MOST_REPLAYS),
     commit: notEmpty('--commit', values.commit, 'a commit'),
   }
+  return { common, only: values.only }
+}
+
+/** `LAYOUT:GROUPS,M,N,K` */
+function onlyGrouped(text: string): MoeCase {
+  const [name, extents = ''] = text.split(':')
+  const problem = GROUP_LAYOUTS.find((layout) => layout === name)
+  const sizes = extents.split(',')
+  if (problem === undefined || sizes.length !== 4) {
+    throw new OptionError('The option --only has a wrong value', {
+      given: text === '' ? 'nothing' : text,
+      allowed: `LAYOUT:GROUPS,M,N,K with a layout of ${GROUP_LAYOUTS.join(', ')}`,
+    })
+  }
+  const numbers = sizes.map((size) => wholeNumber('--only', size, MOST_EXTENT))
+  const [groups, expected_m, n, k] = numbers as [number, number, number, number]
+  return { problem, groups, expected_m, n, k }
 }
 
 /** `M,N,K`, or `wgrad:M,N,K` for a gradient that is not among the usual ones. */

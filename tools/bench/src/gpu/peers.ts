@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { NativeError } from 'deepgemm'
 import { JsonProcess, type JsonProcessOptions } from './json-process.js'
 import type { PeerName } from './options.js'
-import { MOST_ERROR } from './report.js'
+import { MOST_ERROR } from './rows.js'
 import type { Contestant } from './turns.js'
 
 const FOLDER = fileURLToPath(new URL('../../peers/', import.meta.url))

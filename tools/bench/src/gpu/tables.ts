@@ -1,14 +1,15 @@
 // Pure: a GPU report for people.
 
 import { type Cell, textTable } from '../output/table.js'
-import { type GpuReport, type GpuRow, geometricMeans, type MeanRow } from './report.js'
+import type { GpuReport } from './report.js'
+import { type GpuRow, geometricMeans, type MeanRow } from './rows.js'
 
-type Column<Row> = readonly [name: string, cell: (row: Row) => Cell]
+export type Column<Row> = readonly [name: string, cell: (row: Row) => Cell]
 
-const fixed = (value: number | null, digits: number): Cell =>
+export const fixed = (value: number | null, digits: number): Cell =>
   value === null ? null : Number(value.toFixed(digits))
 
-const over = (value: number | null, base: number | null): Cell =>
+export const over = (value: number | null, base: number | null): Cell =>
   value === null || base === null ? null : fixed(value / base, 2)
 
 const ROWS: readonly Column<GpuRow>[] = [
@@ -34,7 +35,7 @@ const MEANS: readonly Column<MeanRow>[] = [
   ['x floor', (row) => fixed(row.floor, 3)],
 ]
 
-function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const header = columns.map(([name]) => name)
   return textTable(
     header,
