@@ -205,4 +205,16 @@ describe('page-locked memory', () => {
     expect(() => pinned.copyFrom(storage(tensor), { bufferOffset: 9 })).toThrow(ShapeError)
     expect(() => device.pinned(-1)).toThrow(/page-locked memory is out of range/)
   })
+
+  it('weighs on the engine: what is forgotten is collected before much piles up', async () => {
+    let most = 0
+    for (let i = 0; i < 60; i++) {
+      device.pinned(2 ** 23)
+      // Where finalizers run.
+      await new Promise(setImmediate)
+      most = Math.max(most, fake.live()['host'] ?? 0)
+    }
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThan(50)
+  })
 })

@@ -45,10 +45,13 @@ class Pinned : public Napi::ObjectWrap<Pinned> {
  private:
   Napi::Value view(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
+  void Finalize(Napi::BasicEnv env) override;
 
   std::shared_ptr<HostMemory> memory_;
   std::shared_ptr<StreamCore> janitor_;
   Napi::Reference<Napi::ArrayBuffer> view_;
+  // Bytes that the engine was told of; they count in its decisions when to collect.
+  int64_t accounted_ = 0;
 };
 
 // Adds copyIn, copyOut and copy: copies between memories in stream order.

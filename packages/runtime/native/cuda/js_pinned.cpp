@@ -19,6 +19,8 @@ Pinned::Pinned(const Napi::CallbackInfo& info)
   const auto bytes = static_cast<size_t>(info[1].As<Napi::Number>().Int64Value());
   memory_ =
       guarded(info.Env(), context->driver(), [&] { return HostMemory::create(context, bytes); });
+  accounted_ = static_cast<int64_t>(bytes);
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), accounted_);
 }
 
 // The memory itself; dispose detaches it.
@@ -35,13 +37,18 @@ Napi::Value Pinned::view(const Napi::CallbackInfo& info) {
   return view;
 }
 
-void Pinned::dispose(const Napi::CallbackInfo&) {
+void Pinned::dispose(const Napi::CallbackInfo& info) {
   if (!view_.IsEmpty()) {
     Napi::ArrayBuffer view = view_.Value();
     if (!view.IsEmpty()) view.Detach();
     view_.Reset();
   }
   retire(*janitor_, std::exchange(memory_, {}));
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -std::exchange(accounted_, 0));
+}
+
+void Pinned::Finalize(Napi::BasicEnv env) {
+  if (accounted_ != 0) Napi::MemoryManagement::AdjustExternalMemory(env, -accounted_);
 }
 
 namespace {
