@@ -1,7 +1,6 @@
 // The one place that knows which devices can run a mixture of experts.
 
 import type {
-  CpuConfig,
   DeviceRef,
   GemmProblem,
   QuantizedTensor,
@@ -28,7 +27,11 @@ import { CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
 import { enqueueCpuGrouped } from './cpu/grouped.js'
 import { type CastCall, castKernelOf, enqueueCudaCast } from './cuda/cast.js'
 import { combineKernelOf, enqueueCudaCombine } from './cuda/combine.js'
+import { RepeatedWork as CudaRepeatedWork } from './cuda/graphs.js'
+import { enqueueCudaGrouped, prepareCudaGrouped } from './cuda/grouped.js'
 import { prepareKernels } from './cuda/kernel.js'
+import { layerKernels } from './cuda/layer-kernels.js'
+import { readableOperand as cudaReadable, ROUTER_ROWS, withPaddedRows } from './cuda/operand.js'
 import { enqueueCudaPermute, type PermuteCall, permuteKernelOf } from './cuda/permute-rows.js'
 import { type CheckedPlanCall, enqueueCudaPlan, planKernel } from './cuda/plan-permutation.js'
 import { enqueueCudaRoute, routeKernel, routeKind } from './cuda/route.js'
@@ -41,21 +44,32 @@ import {
   swigluQuantizeKernelOf,
 } from './cuda/swiglu.js'
 import { flattened } from './flatten.js'
-import type { GroupedCall } from './grouped/call.js'
+import type { GroupedCall, GroupedRange, PreparedGrouped } from './grouped/call.js'
 
 export type { CombineCall, RouteCall, RowSet } from '@deepgemm/runtime/cpu'
 export type { CastCall } from './cuda/cast.js'
+export { ROUTER_ROWS } from './cuda/operand.js'
 export type { PermuteCall } from './cuda/permute-rows.js'
 export { type CheckedPlanCall, requirePlanned } from './cuda/plan-permutation.js'
 export type { SwigluCall, SwigluQuantizeCall } from './cuda/swiglu.js'
 
-/** The configs a plan may choose among for the problems it covers. */
-export function configsFor(device: Device): readonly CpuConfig[] {
-  return [{ target: 'cpu', isa: device.architecture, threads: device.parallelism }]
+/** Chooses and loads what grouped products of a range need. */
+export async function prepareGrouped(
+  device: Device,
+  range: GroupedRange,
+): Promise<PreparedGrouped> {
+  if (device instanceof CudaDevice) return prepareCudaGrouped(device, range)
+  return {
+    configs: [{ target: 'cpu', isa: device.architecture, threads: device.parallelism }],
+    enqueue: (stream, call) => enqueueCpuGrouped(cpuQueue(stream.device, stream), call),
+  }
 }
 
-export function enqueueGrouped(stream: Stream, call: GroupedCall): void {
+/** Enqueues a grouped product; on a GPU, once its kernel is loaded. */
+export function enqueueGrouped(stream: Stream, call: GroupedCall): Promise<void> | undefined {
+  if (isCuda(stream)) return enqueueCudaGrouped(stream, call)
   enqueueCpuGrouped(cpuQueue(stream.device, stream), call)
+  return undefined
 }
 
 /** A dense product with f32 scales: the router and the shared experts of a layer. */
@@ -67,16 +81,52 @@ export function enqueueDense(
   cpuGemm(cpuQueue(stream.device, stream), problem, operands)
 }
 
+/** Whether `enqueueDense` works there. A GPU multiplies dense operands as a group of one. */
+export function multipliesDense(device: DeviceRef): boolean {
+  return !(device instanceof CudaDevice)
+}
+
 /**
- * The operand as every product of a layer reads it. Scales that have to be converted for that join
- * `made`, to be disposed after the last product.
+ * The operand as every product of a layer reads it. What has to be made for that joins `made`, to
+ * be disposed after the last product.
  */
-export function enqueueF32Scales(
+export async function readableOperand(
   stream: Stream,
   operand: QuantizedTensor,
   made: Tensor[],
-): QuantizedTensor {
+): Promise<QuantizedTensor> {
+  if (isCuda(stream)) return cudaReadable(stream, operand, made)
   return cpuF32Scales(cpuQueue(stream.device, stream), operand, made)
+}
+
+/** The same of a router [E, H]: on a GPU with as many rows as a product can have columns. */
+export async function readableRouter(
+  stream: Stream,
+  router: QuantizedTensor,
+  made: Tensor[],
+): Promise<QuantizedTensor> {
+  const operand = await readableOperand(stream, router, made)
+  return isCuda(stream) ? withPaddedRows(stream, operand, ROUTER_ROWS, made) : operand
+}
+
+/** Work that repeats with the same buffers, keyed; a GPU replays it as a graph. */
+export interface RepeatedWork {
+  run(stream: Stream, key: string, enqueue: (stream: Stream) => void): void
+  dispose(): void
+}
+
+export function repeatedWork(device: Device): RepeatedWork {
+  if (device instanceof CudaDevice) return new CudaRepeatedWork(device)
+  return { run: (stream, _, enqueue) => enqueue(stream), dispose: () => undefined }
+}
+
+/** Loads what runs of a layer need besides their products. */
+export async function prepareLayer(
+  device: Device,
+  experts: number,
+  gating: RouteCall['gating'],
+): Promise<void> {
+  if (device instanceof CudaDevice) await prepareKernels(device, layerKernels(experts, gating))
 }
 
 /** How 1x128 scales of permuted rows are stored: as the grouped product of the device reads them. */

@@ -25,13 +25,13 @@ export function requireSm90Groups(config: Pick<Sm90Config, 'layout'>, at: Groupe
   })
 }
 
-/** Bytes from one row to the next, and rows of 1x128 scales. */
+/** Bytes from one row to the next. */
 export type GroupedRowBytes = {
   readonly a: number
   readonly b: number
   readonly out: number
-  /** Rows of scales of a k-grouped operand. */
-  readonly scaleRows?: number
+  /** Of the scales of k-grouped operands, and how many rows those have. */
+  readonly scales?: { readonly a: number; readonly b: number; readonly rows: number }
 }
 
 /**
@@ -58,8 +58,19 @@ export function sm90GroupedMaps(
   })
   const [left, right] = [config.blockLeft / share('left'), config.blockRight / share('right')]
   const slabs = config.layout === 'masked' ? groups : 1
-  const scaleRows = rowBytes.scaleRows ?? slabs * ceilDiv(k, BLOCK)
-  const tokenScales = scales(m, scaleRows, config.swapped ? config.blockRight : config.blockLeft)
+  const scaleRows = rowBytes.scales?.rows ?? slabs * ceilDiv(k, BLOCK)
+  const scales = (rows: number, bytes: number | undefined, boxRows: number): TensorMapSpec => {
+    const padded = bytes === undefined ? roundUp(rows, 4) : rows
+    return {
+      dtype: 'f32',
+      extents: [padded, scaleRows],
+      rowBytes: bytes ?? 4 * padded,
+      box: [boxRows, 1],
+      swizzle: 0,
+    }
+  }
+  const tokenBox = config.swapped ? config.blockRight : config.blockLeft
+  const tokenScales = scales(m, rowBytes.scales?.a, tokenBox)
   const staged = isStaged(config) ? fullTiles(config, n, tokens, rowBytes.out) : undefined
   if (config.swapped) {
     return {
@@ -74,16 +85,9 @@ export function sm90GroupedMaps(
     left: values(tokens, rowBytes.a, left),
     right: values(weights, rowBytes.b, right),
     leftScales: tokenScales,
-    rightScales: isSliced ? scales(n, scaleRows, config.blockRight) : undefined,
+    rightScales: isSliced ? scales(n, rowBytes.scales?.b, config.blockRight) : undefined,
     out: staged,
   }
-}
-
-/** mn-major 1x128 scales: those of a tile and a K block are one box. */
-function scales(rows: number, scaleRows: number, boxRows: number): TensorMapSpec {
-  const padded = roundUp(rows, 4)
-  const extents = [padded, scaleRows] as const
-  return { dtype: 'f32', extents, rowBytes: 4 * padded, box: [boxRows, 1], swizzle: 0 }
 }
 
 function fullTiles(config: Sm90Config, n: number, rows: number, rowBytes: number): TensorMapSpec {

@@ -1,4 +1,5 @@
-import type { GroupLayout, QuantizedTensor, Tensor } from '@deepgemm/core'
+import type { GemmConfig, GroupLayout, OutDType, QuantizedTensor, Tensor } from '@deepgemm/core'
+import type { Stream } from '@deepgemm/runtime'
 import type { KGroupedMatrix } from './k-grouped-tensor.js'
 import type { GroupedProblem } from './problem.js'
 
@@ -18,9 +19,36 @@ type CallOf<L extends GroupLayout> = {
   readonly out: Tensor
   /** groupIndex, groupOffsets or groupSizes, as the layout wants. */
   readonly groups: Tensor<'i32'>
+  /** Masked layout: rows that a group is expected to have; a GPU's choice of kernel. */
+  readonly expectedM: number
+  /** Have a GPU check `groups`; a CPU always does. */
+  readonly validate: boolean
 }
 
 /** One grouped product, validated. */
 export type RowsCall = CallOf<RowsLayout>
 export type KGroupedCall = CallOf<'k-grouped'>
 export type GroupedCall = RowsCall | KGroupedCall
+
+/** Grouped products of one layout, N and K, and any number of rows up to a bound. */
+export type GroupedRange = {
+  readonly layout: GroupLayout
+  readonly groups: number
+  /** The most rows of A: of all groups together, or of one in the masked layout. */
+  readonly m: { readonly max: number }
+  readonly n: number
+  /** K; in the k-grouped layout the largest ΣK. */
+  readonly k: number
+  readonly out: OutDType
+  readonly accumulate: boolean
+  /** What a group is expected to have: rows, or columns of K. */
+  readonly expected: { readonly least: number; readonly most: number }
+  readonly validate: boolean
+}
+
+/** All that a range of grouped products needs, chosen and loaded. */
+export interface PreparedGrouped {
+  /** What products are computed with. */
+  readonly configs: readonly GemmConfig[]
+  enqueue(stream: Stream, call: GroupedCall): void
+}

@@ -121,7 +121,10 @@ async function groupedGemm<L extends GroupLayout>(
   const out = options.out ?? device.zeros({ dtype: problem.out, shape, label: 'grouped product' })
   const onDevice = upload(device, indices)
   try {
-    enqueueGrouped(stream, { layout, problem, a, b, out, groups: onDevice } as GroupedCall)
+    const operands = { layout, problem, a, b, out, groups: onDevice }
+    // What the host gave was checked above.
+    const checks = { expectedM: options.expectedM ?? problem.m, validate: onDevice === indices }
+    await enqueueGrouped(stream, { ...operands, ...checks } as GroupedCall)
     await stream.synchronize()
   } catch (error) {
     if (options.out === undefined) out.dispose()

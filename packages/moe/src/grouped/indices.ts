@@ -113,11 +113,7 @@ function requireAlignedGroups(index: Int32Array, { groups }: GroupedProblem): vo
     if (row % CONTIGUOUS_ALIGNMENT === 0) owner = PADDING_ROW
     if (group === PADDING_ROW) continue
     if (owner !== PADDING_ROW && owner !== group) {
-      throw new GroupError(`groupIndex[${row}] starts a group at a row that is not aligned`, {
-        given: `group ${group} in the same ${CONTIGUOUS_ALIGNMENT} rows as group ${owner}`,
-        allowed: `groups that start at multiples of ${CONTIGUOUS_ALIGNMENT}`,
-        remedy: 'Lay groups out with contiguousGroups(), or use the packed layout.',
-      })
+      throw sharedRowsError(row, group, `group ${owner}`)
     }
     owner = group
   }
@@ -144,6 +140,27 @@ function requireSlicesOfK(sizes: Int32Array, { k }: GroupedProblem): void {
     return total <= k
   }
   requireSizes(sizes, fits, `sizes of 0 or more that add up to at most ${k}`)
+}
+
+/** Two groups in the same aligned rows of the contiguous layout. */
+export function sharedRowsError(row: number, group: number, owner = 'another'): GroupError {
+  return new GroupError(`groupIndex[${row}] starts a group at a row that is not aligned`, {
+    given: `group ${group} in the same ${CONTIGUOUS_ALIGNMENT} rows as ${owner}`,
+    allowed: `groups that start at multiples of ${CONTIGUOUS_ALIGNMENT}`,
+    remedy: 'Lay groups out with contiguousGroups(), or use the packed layout.',
+  })
+}
+
+/** What a device found in group data: `given` at place `at`. */
+export function rangeError(problem: GroupedProblem, at: number, given: number): GroupError {
+  const { layout, groups, m, k } = problem
+  const allowed: Readonly<Record<GroupLayout, string>> = {
+    contiguous: `-1 for padding, or a group below ${groups}`,
+    packed: `offsets from 0 to ${m} that never decrease`,
+    masked: `0 to ${m}`,
+    'k-grouped': `sizes of 0 or more that add up to at most ${k}, with scales for every block`,
+  }
+  return bad(`${NAMES[layout]}[${at}]`, given, allowed[layout])
 }
 
 function bad(what: string, given: number, allowed: string): GroupError {

@@ -13,12 +13,14 @@ import {
   type Tensor,
 } from '@deepgemm/core'
 import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
-import { configsFor, enqueueGrouped } from '../backend.js'
-import type { GroupedCall, GroupedOperand } from './call.js'
+import { prepareGrouped } from '../backend.js'
+import type { GroupedCall, GroupedOperand, GroupedRange, PreparedGrouped } from './call.js'
 import { requireGroups } from './indices.js'
-import { type GroupedProblem, groupedProblem, outputShape } from './problem.js'
+import { expectedSize, type GroupedProblem, groupedProblem, outputShape } from './problem.js'
 
 const LAYOUTS: readonly GroupLayout[] = ['contiguous', 'packed', 'masked', 'k-grouped']
+
+const PLAN_OPTIONS = ['out', 'accumulate', 'expectedM', 'validate']
 
 /** The grouped products a plan covers. */
 export type GroupedGemmPlanSpec<L extends GroupLayout = GroupLayout> = {
@@ -35,6 +37,12 @@ export type GroupedGemmPlanSpec<L extends GroupLayout = GroupLayout> = {
   readonly accumulate?: boolean
   /** Masked layout: rows that a group is expected to have. A hint. Default `m.max`. */
   readonly expectedM?: number
+  /**
+   * A GPU checks the group data of every run and reports the first bad place at the stream's next
+   * `synchronize`. Default false: wrong group data gives wrong results, and touches nothing else. A
+   * CPU always checks.
+   */
+  readonly validate?: boolean
 }
 
 /** Operands of one run, as the function of the layout takes them; `groups` is on the device. */
@@ -54,21 +62,20 @@ export class GroupedGemmPlan<L extends GroupLayout = GroupLayout> {
   readonly spec: Required<GroupedGemmPlanSpec<L>>
   /** Configs that runs choose among. */
   readonly configs: readonly GemmConfig[]
+  readonly #prepared: PreparedGrouped
 
   /** Use `planGroupedGemm`. */
-  constructor(
-    device: Device,
-    spec: Required<GroupedGemmPlanSpec<L>>,
-    configs: readonly GemmConfig[],
-  ) {
+  constructor(device: Device, spec: Required<GroupedGemmPlanSpec<L>>, prepared: PreparedGrouped) {
     this.device = device
     this.spec = spec
-    this.configs = configs
+    this.configs = prepared.configs
+    this.#prepared = prepared
   }
 
   /**
    * Enqueues one product and returns at once, without a compilation; `await stream.synchronize()`
-   * waits for it and rejects with a GroupError when `groups` does not describe the operands.
+   * waits for it and, on a CPU or with `validate`, rejects with a GroupError when `groups` does not
+   * describe the operands.
    *
    * @throws {ShapeError | DTypeError | LayoutError | RecipeError | OptionError | DeviceError | DisposedError}
    */
@@ -83,7 +90,9 @@ export class GroupedGemmPlan<L extends GroupLayout = GroupLayout> {
     requireOutput(out, outputShape(problem), device)
     requireDType('The output of the plan', out.dtype, [spec.out])
     const stream = resolveStream(device, run.stream)
-    enqueueGrouped(stream, { layout: spec.layout, problem, a, b, out, groups } as GroupedCall)
+    const { layout, expectedM, validate } = spec
+    const call = { layout, problem, a, b, out, groups, expectedM, validate } as GroupedCall
+    this.#prepared.enqueue(stream, call)
   }
 }
 
@@ -91,13 +100,13 @@ export class GroupedGemmPlan<L extends GroupLayout = GroupLayout> {
  * Chooses and loads all that grouped products of one layout, N and K, and any M up to `m.max`, will
  * ever need.
  *
- * @throws {OptionError}
+ * @throws {OptionError | ShapeError | CompileError | CacheError}
  */
 export async function planGroupedGemm<L extends GroupLayout>(
   device: Device,
   spec: GroupedGemmPlanSpec<L>,
 ): Promise<GroupedGemmPlan<L>> {
-  const known = ['layout', 'groups', 'n', 'k', 'm', 'out', 'accumulate', 'expectedM']
+  const known = [...['layout', 'groups', 'n', 'k', 'm'], ...PLAN_OPTIONS]
   requireKnownOptions('planGroupedGemm', spec, known)
   const layout = requireOneOf('The option layout', spec.layout, LAYOUTS) as L
   for (const name of ['groups', 'n', 'k'] as const) {
@@ -111,8 +120,18 @@ export async function planGroupedGemm<L extends GroupLayout>(
     out: requireOneOf('The option out', spec.out ?? fallback, OUT_DTYPES),
     accumulate: spec.accumulate ?? false,
     expectedM: requireInteger('The option expectedM', spec.expectedM ?? max, 0),
+    validate: spec.validate ?? false,
   }
-  return new GroupedGemmPlan(device, complete, configsFor(device))
+  return new GroupedGemmPlan(device, complete, await prepareGrouped(device, rangeOf(complete)))
+}
+
+function rangeOf(spec: Required<GroupedGemmPlanSpec>): GroupedRange {
+  const { layout, groups, m } = spec
+  const most = expectedSize({ ...spec, m: m.max }, spec.expectedM)
+  // Any number of rows up to the bound, down to a single one; the other layouts have a hint.
+  const isAnyM = layout === 'packed' || layout === 'contiguous'
+  const least = isAnyM ? Math.min(most, 1 / Math.max(1, groups)) : most
+  return { ...spec, expected: { least, most } }
 }
 
 function requireCovered(problem: GroupedProblem, spec: Required<GroupedGemmPlanSpec>): void {

@@ -48,6 +48,15 @@ export function outputShape({ layout, groups, m, n }: GroupedProblem): number[] 
   return layout === 'masked' || layout === 'k-grouped' ? [groups, m, n] : [m, n]
 }
 
+/** What each group is expected to have: rows, or columns of K. */
+export function expectedSize(
+  { layout, groups, m, k }: Pick<GroupedProblem, 'layout' | 'groups' | 'm' | 'k'>,
+  expectedM: number,
+): number {
+  if (layout === 'masked') return Math.min(Math.max(1, expectedM), Math.max(1, m))
+  return (layout === 'k-grouped' ? k : m) / Math.max(1, groups)
+}
+
 function rowsProblem(
   layout: RowsLayout,
   a: QuantizedTensor,

@@ -22,6 +22,7 @@ export class CudaStream implements Stream {
   readonly #workspaces = new Map<string, Tensor<'u8'>>()
   /** Kernels captured so far; undefined unless the stream captures. */
   #captured: KernelNote[] | undefined
+  #checks = new Map<unknown, () => Promise<void>>()
   #events = 0
   #disposed = false
 
@@ -49,6 +50,17 @@ export class CudaStream implements Stream {
       await mark.synchronize()
     }
     this.#log.finished(position)
+    const checks = [...this.#checks.values()]
+    this.#checks.clear()
+    for (const check of checks) await check()
+  }
+
+  /**
+   * Has `check` run at the next `synchronize()`, once the work is done; what it throws rejects that.
+   * One check per `key`: a later one takes the place of an earlier one.
+   */
+  checkLater(key: unknown, check: () => Promise<void>): void {
+    this.#checks.set(key, check)
   }
 
   /**
