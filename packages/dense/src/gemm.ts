@@ -85,7 +85,7 @@ async function gemm(
   const device = a.device as Device
   const shape = outputShape(problem, a.shape.length === 3)
   if (options.out !== undefined) requireOutput(options.out, shape, device)
-  const d = options.out ?? device.zeros({ dtype: problem.out, shape, label: 'product' })
+  const d = options.out ?? device.empty({ dtype: problem.out, shape, label: 'product' })
   const allocated = options.out === undefined ? [d] : []
   try {
     const call = { form, problem, a, b, out: d, weightsReady: false }

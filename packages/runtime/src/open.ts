@@ -18,9 +18,15 @@ export type DeviceInfo = {
 
 /** Which device to open, and how. */
 export type OpenOptions = CpuOptions & {
-  /** Default: `DEEPGEMM_DEVICE`, else `cpu`. */
-  readonly kind?: DeviceKind
+  /**
+   * `auto`: a GPU if there is one that can be used, else the CPU; the CPU also when one of its
+   * options is given. Default: `DEEPGEMM_DEVICE`, else `cpu`.
+   */
+  readonly kind?: DeviceKind | 'auto'
 }
+
+/** What `Device.open()` opens where nothing else is said. */
+const DEFAULT_KIND: DeviceKind | 'auto' = 'cpu'
 
 async function list(): Promise<DeviceInfo[]> {
   const { name, isa, threads } = cpuSettings({}, loadAddon().cpuInfo())
@@ -41,17 +47,23 @@ function describeCuda({ library, properties, problem }: CudaDeviceInfo): DeviceI
 
 async function open(options: OpenOptions = {}): Promise<DeviceInterface> {
   requireKnownOptions('Device.open', options, ['kind', 'threads', 'isa'])
-  const kind = requireOneOf(
+  const wanted = requireOneOf(
     'The device kind',
-    options.kind ?? (process.env['DEEPGEMM_DEVICE'] || 'cpu'),
-    ['cpu', 'cuda'] as const,
+    options.kind ?? (process.env['DEEPGEMM_DEVICE'] || DEFAULT_KIND),
+    ['cpu', 'cuda', 'auto'] as const,
   )
+  const kind = wanted === 'auto' ? bestKind(options) : wanted
   if (kind === 'cpu') return new CpuDevice(cpuSettings(options, loadAddon().cpuInfo()))
   if (options.threads === undefined && options.isa === undefined) return new CudaDevice()
   throw new OptionError('A CUDA device takes no options of the CPU', {
     given: options.isa === undefined ? 'threads' : 'isa',
     allowed: 'kind',
   })
+}
+
+function bestKind({ threads, isa }: OpenOptions): DeviceKind {
+  if (threads !== undefined || isa !== undefined) return 'cpu'
+  return probeCuda().some(({ problem }) => problem === undefined) ? 'cuda' : 'cpu'
 }
 
 /** Entry points to devices. Nothing native is loaded before one of them is called. */

@@ -57,6 +57,16 @@ describe('a machine with a Hopper GPU', () => {
     vi.stubEnv('DEEPGEMM_DEVICE', '')
   })
 
+  it('opens it when the best device is wanted, unless options of the CPU are given', async () => {
+    await using best = await Device.open({ kind: 'auto' })
+    expect(best.kind).toBe('cuda')
+    await using threads = await Device.open({ kind: 'auto', threads: 1 })
+    expect(threads.kind).toBe('cpu')
+    fake.configure({ major: 8 })
+    await using usable = await Device.open({ kind: 'auto' })
+    expect(usable.kind).toBe('cpu')
+  })
+
   it('takes no options of the CPU for it', async () => {
     await expect(Device.open({ kind: 'cuda', threads: 2 })).rejects.toThrow(OptionError)
   })
