@@ -10,13 +10,15 @@ import {
   swigluQuantize,
 } from '@deepgemm/moe'
 import { allocateQuantized, Device } from '@deepgemm/runtime'
-import { cpuQuantize, cpuQueue } from '@deepgemm/runtime/cpu'
-import { availableDevices, createRandom, normalArray } from '@deepgemm/testing'
+import { availableDevices, createRandom, globalError, normalArray } from '@deepgemm/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { enqueueQuantize, prepareQuantize } from '../src/backend.js'
 import { type DeviceWeights, hostWeights, uploadWeights } from './support/layer-weights.js'
 
-const SPEC = { experts: 8, hidden: 200, intermediate: 144, shared: 128, topK: 2, seed: 7 }
+const SPEC = { experts: 8, hidden: 208, intermediate: 144, shared: 128, topK: 2, seed: 7 }
 const MAX_TOKENS = 40
+/** See 08-layer.test.ts: an activation of a narrow layer that rounds to the next code. */
+const TOKEN_ERROR = 2.6e-3
 
 describe.each(await availableDevices(Device))('runs of a MoE layer on $kind', (kind) => {
   let device: Device
@@ -44,6 +46,22 @@ describe.each(await availableDevices(Device))('runs of a MoE layer on $kind', (k
       shape: [count, SPEC.experts],
     })
 
+  /**
+   * The same bits, on a CPU. A GPU chooses its kernels by the number of rows, and some of them add
+   * up K in parts.
+   */
+  async function expectSame(given: Tensor, expected: Tensor): Promise<void> {
+    if (kind.kind === 'cpu') {
+      expect(await given.toBytes()).toEqual(await expected.toBytes())
+      return
+    }
+    const [a, b] = [await given.toFloat32Array(), await expected.toFloat32Array()]
+    for (let at = 0; at < a.length; at += SPEC.hidden) {
+      const range = [at, at + SPEC.hidden] as const
+      expect(globalError(a.subarray(...range), b.subarray(...range))).toBeLessThan(TOKEN_ERROR)
+    }
+  }
+
   it('have the bits of the same steps taken one by one', async () => {
     const [x, logits] = [tokens(21), logitsFor(21)]
     const plain = await MoeLayer.create(device, {
@@ -52,7 +70,9 @@ describe.each(await availableDevices(Device))('runs of a MoE layer on $kind', (k
       maxTokens: 21,
     })
     const q = allocateQuantized(device, { shape: x.shape, recipe: '1x128' })
-    cpuQuantize(cpuQueue(device), x as Tensor<'f32'>, q)
+    const cast = { source: x as Tensor<'f32'>, out: q, transpose: false }
+    await prepareQuantize(device, cast)
+    enqueueQuantize(device.defaultStream, cast)
     const routing = await route(logits, { topK: SPEC.topK })
     const plan = await planPermutation(routing.indices, { layout: 'packed', experts: SPEC.experts })
     const { groups } = plan
@@ -62,7 +82,7 @@ describe.each(await availableDevices(Device))('runs of a MoE layer on $kind', (k
     const activation = await swigluQuantize(hidden, { groups: plan })
     const rows = await multiply(activation, weights.experts.down)
     const expected = await combine(rows, plan, routing.weights)
-    expect(await plain.run(x, { logits }).toBytes()).toEqual(await expected.toBytes())
+    await expectSame(plain.run(x, { logits }), expected)
   })
 
   it('have the same bits in the decode and in the prefill path', async () => {
@@ -72,20 +92,35 @@ describe.each(await availableDevices(Device))('runs of a MoE layer on $kind', (k
     ]
     for (const count of [1, 5, MAX_TOKENS]) {
       const x = tokens(count)
-      const expected = await prefill.run(x).toBytes()
-      expect(await decode.run(x).toBytes()).toEqual(expected)
-      expect(await layer.run(x).toBytes()).toEqual(expected)
+      const expected = prefill.run(x)
+      await expectSame(decode.run(x), expected)
+      await expectSame(layer.run(x), expected)
     }
   })
 
-  it('give a token the same bits in every batch and with any number of threads', async () => {
+  it('give a token the same result in every batch', async () => {
+    const x = tokens(MAX_TOKENS)
+    const whole = layer.run(x)
+    for (const token of [0, 17, MAX_TOKENS - 1]) {
+      const alone = layer.run(x.slice(0, token, token + 1))
+      await expectSame(alone, whole.slice(0, token, token + 1))
+    }
+  })
+
+  it('give the same bits at every run, whatever ran between', async () => {
+    const inputs = [1, 7, 16, 17, MAX_TOKENS].flatMap((count) =>
+      [1, 2, 3].map((seed) => tokens(count, 'bf16', seed)),
+    )
+    const first: Uint8Array[] = []
+    for (const x of inputs) first.push(await layer.run(x).toBytes())
+    for (const [i, x] of inputs.entries()) {
+      expect(Buffer.compare(await layer.run(x).toBytes(), first[i] as Uint8Array)).toBe(0)
+    }
+  })
+
+  it.runIf(kind.kind === 'cpu')('have the same bits with any number of threads', async () => {
     const x = tokens(MAX_TOKENS)
     const whole = await layer.run(x).toBytes()
-    const width = 2 * SPEC.hidden
-    for (const token of [0, 17, MAX_TOKENS - 1]) {
-      const alone = await layer.run(x.slice(0, token, token + 1)).toBytes()
-      expect(alone).toEqual(whole.slice(token * width, (token + 1) * width))
-    }
     const single = await Device.open({ kind: 'cpu', threads: 1 })
     const own = uploadWeights(single, hostWeights(SPEC), SPEC)
     const other = await MoeLayer.create(single, {
@@ -126,9 +161,9 @@ describe.each(await availableDevices(Device))('runs of a MoE layer on $kind', (k
     const logits = device.tensor(numbers, { dtype: 'f32', shape: [count, SPEC.experts] })
     const decode = await create({ maxDecodeTokens: MAX_TOKENS })
     const x = tokens(count)
-    const expected = await layer.run(x, { logits }).toBytes()
-    expect(await decode.run(x, { logits }).toBytes()).toEqual(expected)
-    expect(expected.some((byte) => byte !== 0)).toBe(true)
+    const expected = layer.run(x, { logits })
+    await expectSame(decode.run(x, { logits }), expected)
+    expect((await expected.toBytes()).some((byte) => byte !== 0)).toBe(true)
   })
 
   it('write to an output of the caller, which may be the input', async () => {
@@ -159,6 +194,7 @@ describe.each(await availableDevices(Device))('runs of a MoE layer on $kind', (k
   it('allocate nothing but their output', async () => {
     const x = tokens(30)
     const out = device.zeros({ dtype: 'bf16', shape: x.shape })
+    layer.run(x, { out }) // the first run on a stream of a GPU makes the workspace of its products
     const before = device.memory().liveBytes
     for (let i = 0; i < 5; i++) layer.run(x, { out })
     await device.synchronize()
@@ -171,14 +207,14 @@ describe.each(await availableDevices(Device))('runs of a MoE layer on $kind', (k
 
   it('give NaN only to the tokens that have it', async () => {
     const x = tokens(4)
-    const clean = await layer.run(x).toFloat32Array()
+    const clean = layer.run(x)
     const numbers = await x.toFloat32Array()
     numbers[2 * SPEC.hidden + 5] = Number.NaN
     const dirty = device.tensor(Float32Array.from(numbers), { dtype: 'f32', shape: x.shape })
-    const got = await layer.run(dirty).toFloat32Array()
-    for (const [i, value] of got.entries()) {
-      if (Math.floor(i / SPEC.hidden) === 2) expect(value).toBeNaN()
-      else expect(value).toBe(clean[i])
+    const got = layer.run(dirty)
+    for (const value of await got.slice(0, 2, 3).toFloat32Array()) expect(value).toBeNaN()
+    for (const token of [0, 1, 3]) {
+      await expectSame(got.slice(0, token, token + 1), clean.slice(0, token, token + 1))
     }
   })
 })

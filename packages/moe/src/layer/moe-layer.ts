@@ -10,15 +10,18 @@ import {
   Tensor,
 } from '@deepgemm/core'
 import { type Device, type DeviceEvent, resolveStream, type Stream } from '@deepgemm/runtime'
+import { prepareLayer, type RepeatedWork, repeatedWork } from '../backend.js'
 import { requireTensor } from '../checks.js'
 import { GATING_OPTIONS, type Gating } from '../gating.js'
+import { type Batch, batchOf } from './batch.js'
 import { gatingFromConfig } from './config.js'
 import { readWeights } from './load.js'
 import { MAX_TOKENS, type MoeExtents, type MoeModel, type MoeWeights } from './model.js'
 import { enqueueLayer } from './pipeline.js'
 import { type OwnedModel, prepareModel } from './prepare.js'
+import { type LayerProducts, planProducts } from './products.js'
 import { sourceOf, type WeightSource } from './source.js'
-import { bufferBytes, Workspace } from './workspace.js'
+import { bufferBytes, type Capacity, Workspace } from './workspace.js'
 
 /** How large the batches of a layer may be. */
 export type MoeCapacity = {
@@ -67,22 +70,46 @@ export class MoeLayer implements Disposable {
   readonly maxDecodeTokens: number
   readonly #model: MoeModel
   readonly #owned: OwnedModel['owned']
+  readonly #products: LayerProducts
+  readonly #repeated: RepeatedWork
   readonly #workspace: Workspace
+  /** The buffers of decode runs by their number of tokens. */
+  readonly #batches = new Map<number, Batch>()
   #last: { readonly stream: Stream; readonly done: DeviceEvent } | undefined
   #disposed = false
 
-  private constructor(device: Device, { model, owned }: OwnedModel, capacity: Capacities) {
+  private constructor(
+    device: Device,
+    { model, owned }: OwnedModel,
+    products: LayerProducts,
+    capacity: Capacities,
+  ) {
     this.device = device
     this.extents = model.extents
     this.maxTokens = capacity.maxTokens
     this.maxDecodeTokens = capacity.maxDecodeTokens
     this.#model = model
     this.#owned = owned
-    const { topK } = model.gating
-    const decodeRows = model.extents.experts * capacity.maxDecodeTokens
-    const rows = Math.max(capacity.maxTokens * topK, decodeRows)
-    const bytes = bufferBytes(model.extents, { tokens: capacity.maxTokens, topK, rows })
+    this.#products = products
+    this.#repeated = repeatedWork(device)
+    const bytes = bufferBytes(model.extents, roomOf(model, capacity))
     this.#workspace = new Workspace(device, bytes)
+  }
+
+  static async #make(
+    device: Device,
+    { model, owned }: OwnedModel,
+    capacity: Capacities,
+  ): Promise<MoeLayer> {
+    const all = [...owned]
+    try {
+      await prepareLayer(device, model.extents.experts, model.gating.gating)
+      const products = await planProducts(device, model, roomOf(model, capacity), all)
+      return new MoeLayer(device, { model, owned: all }, products, capacity)
+    } catch (error) {
+      for (const item of all) item.dispose()
+      throw error
+    }
   }
 
   /**
@@ -94,7 +121,7 @@ export class MoeLayer implements Disposable {
     const known = [...WEIGHT_OPTIONS, ...GATING_OPTIONS, ...CAPACITY_OPTIONS]
     requireKnownOptions('MoeLayer.create', options, known)
     const capacity = resolveCapacity(options)
-    return new MoeLayer(device, await prepareModel(device, options, options), capacity)
+    return MoeLayer.#make(device, await prepareModel(device, options, options), capacity)
   }
 
   /**
@@ -121,7 +148,7 @@ export class MoeLayer implements Disposable {
       const gating = gatingFromConfig(source.config, { ...(bias && { bias }), ...options })
       const { model, owned } = await prepareModel(device, weights, gating)
       if (weights.router instanceof Tensor) weights.router.dispose() // its quantised form stays
-      return new MoeLayer(device, { model, owned: [...owned, ...loaded] }, capacity)
+      return await MoeLayer.#make(device, { model, owned: [...owned, ...loaded] }, capacity)
     } catch (error) {
       for (const weight of loaded) weight.dispose()
       throw error
@@ -154,19 +181,19 @@ export class MoeLayer implements Disposable {
     const out = (options.out ??
       this.device.zeros({ dtype: 'bf16', shape: x.shape, label: 'MoE output' })) as Tensor<'bf16'>
     if (tokens === 0) return out
-    const maxRows = tokens <= this.maxDecodeTokens ? this.maxDecodeTokens : undefined
-    const [model, workspace] = [this.#model, this.#workspace]
+    const [model, products, repeated] = [this.#model, this.#products, this.#repeated]
+    const batch = this.#batchOf(tokens)
     this.#waitForLast(stream)
     const source = x as Tensor<FloatDType>
     try {
-      enqueueLayer({ stream, model, workspace, x: source, logits, out, maxRows })
+      enqueueLayer({ stream, model, products, batch, repeated, x: source, logits, out })
       return out
     } catch (error) {
       if (options.out === undefined) out.dispose()
       throw error
     } finally {
       // Also after a failure: what was enqueued before it uses the workspace.
-      this.#last = { stream, done: stream.record() }
+      this.#mark(stream)
     }
   }
 
@@ -174,6 +201,8 @@ export class MoeLayer implements Disposable {
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
+    this.#repeated.dispose()
+    this.#forgetMark()
     this.#workspace.dispose()
     for (const tensor of this.#owned) tensor.dispose()
   }
@@ -184,6 +213,28 @@ export class MoeLayer implements Disposable {
 
   #waitForLast(stream: Stream): void {
     if (this.#last !== undefined && this.#last.stream !== stream) stream.wait(this.#last.done)
+  }
+
+  #mark(stream: Stream): void {
+    this.#forgetMark()
+    this.#last = { stream, done: stream.record() }
+  }
+
+  /** Events of a GPU hold resources of the driver until they are disposed. */
+  #forgetMark(): void {
+    const done: (DeviceEvent & Partial<Disposable>) | undefined = this.#last?.done
+    done?.[Symbol.dispose]?.()
+    this.#last = undefined
+  }
+
+  #batchOf(tokens: number): Batch {
+    const isDecode = tokens <= this.maxDecodeTokens
+    const known = isDecode ? this.#batches.get(tokens) : undefined
+    if (known !== undefined) return known
+    const maxRows = isDecode ? this.maxDecodeTokens : undefined
+    const batch = batchOf(this.#workspace, this.#model, tokens, maxRows)
+    if (isDecode) this.#batches.set(tokens, batch)
+    return batch
   }
 
   #requireTokens(x: Tensor): number {
@@ -217,6 +268,10 @@ export class MoeLayer implements Disposable {
       remedy: 'Dispose a layer only after its last run.',
     })
   }
+}
+
+function roomOf({ gating }: MoeModel, { maxTokens, maxDecodeTokens }: Capacities): Capacity {
+  return { tokens: maxTokens, topK: gating.topK, decodeTokens: maxDecodeTokens }
 }
 
 function tensorsOf({ experts, shared, router }: MoeWeights): { dispose(): void }[] {

@@ -1,149 +1,91 @@
 // What a layer does with a batch of tokens: one enqueued operation after another.
 
-import {
-  denseProblem,
-  type FloatDType,
-  type QuantizedTensor,
-  type Shape,
-  type Tensor,
-} from '@deepgemm/core'
+import type { FloatDType, Tensor } from '@deepgemm/core'
 import type { Stream } from '@deepgemm/runtime'
 import {
   enqueueCombine,
-  enqueueDense,
-  enqueueGrouped,
   enqueuePermute,
   enqueuePlanPermutation,
   enqueueQuantize,
   enqueueRoute,
   enqueueSwigluQuantize,
-  type RowSet,
+  type RepeatedWork,
 } from '../backend.js'
 import { flatRows } from '../flatten.js'
-import { groupedProblem } from '../grouped/problem.js'
+import type { Batch } from './batch.js'
+import type { DenseProduct } from './dense-product.js'
 import type { MoeModel } from './model.js'
-import type { Workspace } from './workspace.js'
+import type { LayerProducts } from './products.js'
 
 /** One run of a layer, validated. */
 export type LayerRun = {
   readonly stream: Stream
   readonly model: MoeModel
-  readonly workspace: Workspace
+  readonly products: LayerProducts
+  readonly batch: Batch
+  /** Replays what small batches repeat. */
+  readonly repeated: RepeatedWork
   readonly x: Tensor<FloatDType>
   /** Computed by the router when undefined. */
   readonly logits: Tensor<FloatDType> | undefined
   readonly out: Tensor<FloatDType>
-  /**
-   * Rows per expert of the masked layout, whose shapes do not depend on the routing; undefined for
-   * the packed layout.
-   */
-  readonly maxRows: number | undefined
 }
 
-const PRODUCT = { out: 'bf16', accumulate: false } as const
-
-/** Enqueues everything; nothing is read back. */
+/**
+ * Enqueues everything; nothing is read back. Between the input and the output a run works in its
+ * batch's buffers alone, so that this part repeats whatever the routing is.
+ */
 export function enqueueLayer(run: LayerRun): void {
-  const { stream, workspace, x, out } = run
-  const tokens = workspace.quantized('tokens', x.shape)
-  enqueueQuantize(stream, { source: x, out: tokens, transpose: false })
-  const [indices, weights] = selectExperts(run, tokens)
-  const { destination, rows } = routedExperts(run, tokens, indices)
-  const addend = sharedExperts(run, tokens)
-  enqueueCombine(stream, { destination, weights, rows, addend, out })
+  const { stream, batch, x, logits, out } = run
+  enqueueQuantize(stream, { source: x, out: batch.tokens, transpose: false })
+  if (logits !== undefined) enqueueSelection(run, stream, logits)
+  const inner = (on: Stream): void => enqueueExperts(run, on)
+  if (batch.layout === 'packed') inner(stream)
+  else run.repeated.run(stream, `${x.shape[0]} ${logits === undefined}`, inner)
+  const { destination, weights, shared } = batch
+  const rows = flatRows(batch.expertOut)
+  enqueueCombine(stream, { destination, weights, rows, addend: shared?.out, out })
 }
 
-function selectExperts(run: LayerRun, tokens: QuantizedTensor): [Tensor<'i32'>, Tensor<'f32'>] {
-  const { stream, workspace, model } = run
-  const shape = [tokens.shape[0] as number, model.gating.topK]
-  const indices = workspace.int32('indices', shape)
-  const weights = workspace.f32('weights', shape)
-  const logits = run.logits ?? routerLogits(run, tokens)
+function enqueueSelection(
+  { model, batch }: LayerRun,
+  stream: Stream,
+  logits: Tensor<FloatDType>,
+): void {
+  const { indices, weights } = batch
   enqueueRoute(stream, { logits, ...model.gating, bias: model.bias, indices, weights })
-  return [indices, weights]
 }
 
-function routerLogits({ stream, workspace, model }: LayerRun, a: QuantizedTensor): Tensor<'f32'> {
-  const b = model.router as QuantizedTensor
-  const out = workspace.f32('logits', [a.shape[0] as number, model.extents.experts])
-  enqueueDense(stream, denseProblem('NT', a, b, { out: 'f32', accumulate: false }), { a, b, out })
-  return out
-}
-
-type Routed = { readonly destination: Tensor<'i32'>; readonly rows: Tensor<'bf16'> }
-
-function routedExperts(run: LayerRun, tokens: QuantizedTensor, indices: Tensor<'i32'>): Routed {
-  const { stream, workspace, model } = run
-  const { experts, hidden, intermediate } = model.extents
-  const { groups, destination, lead, set, layout } = planRows(run, indices)
-  const permuted = workspace.quantized('permuted', [...lead, hidden])
-  enqueuePermute(stream, { destination, source: tokens, out: permuted, groupIndex: undefined })
-  const multiply = (a: QuantizedTensor, b: QuantizedTensor, out: Tensor): void => {
-    const problem = groupedProblem(layout, a, b, { ...PRODUCT, groups: experts })
-    enqueueGrouped(stream, { layout, problem, a, b, out, groups })
+function enqueueExperts(run: LayerRun, stream: Stream): void {
+  const { model, batch, products, logits } = run
+  if (logits === undefined) {
+    const router = products.router as DenseProduct
+    router(stream, batch.tokens, batch.logits.all)
+    enqueueSelection(run, stream, batch.logits.experts)
   }
-  const gateUp = workspace.bf16('gateUp', [...lead, 2 * intermediate])
-  multiply(permuted, model.experts.gateUp, gateUp)
-  const activation = workspace.quantized('activation', [...lead, intermediate])
-  enqueueSwigluQuantize(stream, { set, input: flatRows(gateUp), out: activation })
-  const expertOut = workspace.bf16('expertOut', [...lead, hidden])
-  multiply(activation, model.experts.down, expertOut)
-  return { destination, rows: flatRows(expertOut) }
-}
-
-type PlannedRows = {
-  readonly layout: 'packed' | 'masked'
-  readonly groups: Tensor<'i32'>
-  readonly destination: Tensor<'i32'>
-  /** Extents of the permuted buffers before the columns. */
-  readonly lead: Shape
-  readonly set: RowSet
-}
-
-function planRows(
-  { stream, workspace, model, maxRows }: LayerRun,
-  indices: Tensor<'i32'>,
-): PlannedRows {
-  const { experts } = model.extents
-  const layout = maxRows === undefined ? 'packed' : 'masked'
-  const counts = workspace.int32('counts', [experts])
-  const offsets = workspace.int32('offsets', [experts + 1])
-  const destination = workspace.int32('destination', indices.shape)
-  const lead = maxRows === undefined ? [indices.size] : [experts, maxRows]
-  const rows = lead.reduce((product, extent) => product * extent, 1)
+  const { indices, destination, counts, offsets, layout, maxRows, groups } = batch
   enqueuePlanPermutation(stream, {
-    indices,
-    experts,
-    layout,
+    ...{ indices, destination, counts, offsets, layout, maxRows },
+    experts: model.extents.experts,
     alignment: 1,
-    maxRows: maxRows ?? 0,
-    rowCapacity: rows,
-    counts,
-    offsets,
-    destination,
+    rowCapacity: batch.rows,
     groupIndex: undefined,
   })
-  const common = { layout, destination, lead } as const
-  if (maxRows === undefined) {
-    const rowCount = offsets.slice(0, experts, experts + 1)
-    return { ...common, groups: offsets, set: { rows, rowCount } }
-  }
-  return { ...common, groups: counts, set: { rows, groupSizes: counts, rowsPerGroup: maxRows } }
+  const { tokens: source, permuted, gateUp, activation, expertOut, set } = batch
+  enqueuePermute(stream, { destination, source, out: permuted, groupIndex: undefined })
+  const { gateUp: first, down: second } = products[layout] as NonNullable<LayerProducts['packed']>
+  first(stream, { a: permuted, out: gateUp, groups })
+  enqueueSwigluQuantize(stream, { set, input: flatRows(gateUp), out: activation })
+  second(stream, { a: activation, out: expertOut, groups })
+  enqueueShared(run, stream)
 }
 
-/** The block that every token passes; undefined without one. */
-function sharedExperts(run: LayerRun, a: QuantizedTensor): Tensor<'bf16'> | undefined {
-  const { stream, workspace, model } = run
-  if (model.shared === undefined) return undefined
-  const { shared, hidden } = model.extents
-  const tokens = a.shape[0] as number
-  const multiply = (left: QuantizedTensor, right: QuantizedTensor, out: Tensor): void =>
-    enqueueDense(stream, denseProblem('NT', left, right, PRODUCT), { a: left, b: right, out })
-  const gateUp = workspace.bf16('sharedGateUp', [tokens, 2 * shared])
-  multiply(a, model.shared.gateUp, gateUp)
-  const activation = workspace.quantized('sharedActivation', [tokens, shared])
-  enqueueSwigluQuantize(stream, { set: { rows: tokens }, input: gateUp, out: activation })
-  const out = workspace.bf16('sharedOut', [tokens, hidden])
-  multiply(activation, model.shared.down, out)
-  return out
+/** The block that every token passes, when there is one. */
+function enqueueShared({ batch, products }: LayerRun, stream: Stream): void {
+  if (batch.shared === undefined || products.shared === undefined) return
+  const { gateUp, activation, out } = batch.shared
+  products.shared.gateUp(stream, batch.tokens, gateUp)
+  const set = { rows: gateUp.shape[0] as number }
+  enqueueSwigluQuantize(stream, { set, input: gateUp, out: activation })
+  products.shared.down(stream, activation, out)
 }

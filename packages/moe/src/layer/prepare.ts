@@ -1,6 +1,6 @@
 import { QuantizedTensor, type Tensor } from '@deepgemm/core'
 import { allocateQuantized, type Device, type Stream } from '@deepgemm/runtime'
-import { enqueueF32Scales, enqueueQuantize, prepareQuantize } from '../backend.js'
+import { enqueueQuantize, prepareQuantize, readableOperand, readableRouter } from '../backend.js'
 import { biasOnDevice, type Gating, resolveGating } from '../gating.js'
 import { type MoeModel, type MoeWeights, requireWeights, type SwigluWeights } from './model.js'
 
@@ -10,7 +10,7 @@ export type OwnedModel = {
   readonly owned: readonly { dispose(): void }[]
 }
 
-/** Brings weights into the form that runs read: f32 scales, the router quantised. */
+/** Brings weights into the form that runs read: scales as products want them, the router quantised. */
 export async function prepareModel(
   device: Device,
   weights: MoeWeights,
@@ -34,17 +34,17 @@ async function prepare(
   const extents = requireWeights(device, weights)
   const resolved = resolveGating(gating, extents.experts)
   const stream = device.defaultStream
-  const block = ({ gateUp, down }: SwigluWeights): SwigluWeights => ({
-    gateUp: enqueueF32Scales(stream, gateUp, owned),
-    down: enqueueF32Scales(stream, down, owned),
+  const block = async ({ gateUp, down }: SwigluWeights): Promise<SwigluWeights> => ({
+    gateUp: await readableOperand(stream, gateUp, owned),
+    down: await readableOperand(stream, down, owned),
   })
   const bias = biasOnDevice(device, gating.bias, extents.experts)
   if (bias.temporary && bias.tensor !== undefined) owned.push(bias.tensor)
   const model: MoeModel = {
     extents,
     gating: resolved,
-    experts: block(weights.experts),
-    shared: weights.shared && block(weights.shared),
+    experts: await block(weights.experts),
+    shared: weights.shared && (await block(weights.shared)),
     router: weights.router && (await quantizedRouter(stream, device, weights.router, owned)),
     bias: bias.tensor,
   }
@@ -58,7 +58,7 @@ async function quantizedRouter(
   router: QuantizedTensor | Tensor,
   owned: Tensor[],
 ): Promise<QuantizedTensor> {
-  if (router instanceof QuantizedTensor) return enqueueF32Scales(stream, router, owned)
+  if (router instanceof QuantizedTensor) return readableRouter(stream, router, owned)
   const spec = { shape: router.shape, recipe: '1x128', label: 'router' } as const
   const out = allocateQuantized(device, spec)
   owned.push(out.values, out.scales.tensor)
@@ -66,5 +66,5 @@ async function quantizedRouter(
   const loading = prepareQuantize(device, call)
   if (loading !== undefined) await loading
   enqueueQuantize(stream, call)
-  return out
+  return readableRouter(stream, out, owned)
 }

@@ -4,11 +4,15 @@ import {
   type DType,
   QuantizedTensor,
   roundUp,
+  type ScaleOrientation,
   Scales,
   type Shape,
+  scaleGrid,
+  scaleShape,
   Tensor,
 } from '@deepgemm/core'
 import type { Device } from '@deepgemm/runtime'
+import { ROUTER_ROWS, rowScaleOrientation } from '../backend.js'
 import type { MoeExtents } from './model.js'
 
 /** Buffers start at multiples of this: a cache line, and what a GPU's bulk copies need. */
@@ -18,8 +22,8 @@ const ALIGNMENT = 256
 export type Capacity = {
   readonly tokens: number
   readonly topK: number
-  /** Rows of the permuted tokens, over all experts. */
-  readonly rows: number
+  /** Tokens of a run in the masked layout, which are also the rows that an expert has room for. */
+  readonly decodeTokens: number
 }
 
 type Int32Name = 'indices' | 'destination' | 'counts' | 'offsets'
@@ -34,13 +38,17 @@ export type BufferName = Int32Name | F32Name | Bf16Name | QuantizedName | Scales
 /** Bytes of every buffer. Pure. */
 export function bufferBytes(
   { experts, hidden, intermediate, shared }: MoeExtents,
-  { tokens, topK, rows }: Capacity,
+  { tokens, topK, decodeTokens }: Capacity,
 ): Record<BufferName, number> {
-  const scales = (count: number, columns: number): number => 4 * count * ceilDiv(columns, BLOCK)
+  // Scales of either orientation: rows of every matrix rounded up to 4.
+  const scales = (count: number, columns: number): number => {
+    return 4 * roundUp(count, 4) * ceilDiv(columns, BLOCK)
+  }
+  const rows = Math.max(tokens * topK, experts * roundUp(decodeTokens, 4))
   return {
     tokens: tokens * hidden,
     tokensScales: scales(tokens, hidden),
-    logits: 4 * tokens * experts,
+    logits: 4 * tokens * roundUp(experts, ROUTER_ROWS),
     indices: 4 * tokens * topK,
     weights: 4 * tokens * topK,
     destination: 4 * tokens * topK,
@@ -63,6 +71,7 @@ export function bufferBytes(
 export class Workspace {
   readonly #memory: Tensor<'u8'>
   readonly #offsets: Readonly<Record<BufferName, number>>
+  readonly #orientation: ScaleOrientation
 
   constructor(device: Device, bytes: Readonly<Record<BufferName, number>>) {
     const offsets = { ...bytes }
@@ -72,6 +81,7 @@ export class Workspace {
       end = roundUp(end + bytes[name], ALIGNMENT)
     }
     this.#offsets = offsets
+    this.#orientation = rowScaleOrientation(device)
     this.#memory = device.zeros({ dtype: 'u8', shape: [end], label: 'MoE workspace' })
   }
 
@@ -94,9 +104,10 @@ export class Workspace {
 
   /** The start of a buffer and of its scales, 1x128. */
   quantized(name: QuantizedName, shape: Shape): QuantizedTensor {
-    const grid = shape.with(-1, ceilDiv(shape.at(-1) as number, BLOCK))
-    const scales = this.#view(`${name}Scales`, 'f32', grid)
-    const format = { recipe: '1x128', orientation: 'k-major' } as const
+    const format = { recipe: '1x128', orientation: this.#orientation } as const
+    const [rows, columns] = [shape.at(-2) as number, shape.at(-1) as number]
+    const grid = scaleShape(scaleGrid(format.recipe, rows, columns), format.orientation)
+    const scales = this.#view(`${name}Scales`, 'f32', [...shape.slice(0, -2), ...grid])
     return new QuantizedTensor(this.#view(name, 'e4m3', shape), new Scales(scales, format))
   }
 

@@ -3,6 +3,7 @@
 
 import type { DeviceKernelSpec } from '@deepgemm/jit'
 import { combineKernel } from '../../src/cuda/combine.js'
+import { groupCheckKernel } from '../../src/cuda/group-check.js'
 import { permuteKernel } from '../../src/cuda/permute-rows.js'
 import { planKernel } from '../../src/cuda/plan-permutation.js'
 import { routeKernel } from '../../src/cuda/route.js'
@@ -29,4 +30,5 @@ export const COVERING_KERNELS: readonly DeviceKernelSpec[] = [
   combineKernel({ rows: 'bf16', addend: 'bf16', out: 'bf16', aligned: true }),
   combineKernel({ rows: 'f32', addend: 'f16', out: 'f32', aligned: true }),
   combineKernel({ rows: 'f16', addend: 'f32', out: 'f16', aligned: false }),
+  ...(['contiguous', 'packed', 'masked', 'k-grouped'] as const).map(groupCheckKernel),
 ]

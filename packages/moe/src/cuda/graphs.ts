@@ -1,0 +1,24 @@
+import type { CudaDevice, CudaGraph, CudaStream } from '@deepgemm/runtime/cuda'
+
+/** Work that repeats with the same buffers: captured the first time, then launched as a graph. */
+export class RepeatedWork {
+  readonly #device: CudaDevice
+  readonly #graphs = new Map<string, CudaGraph>()
+
+  constructor(device: CudaDevice) {
+    this.#device = device
+  }
+
+  /** `enqueue` must do the same whenever the key is the same. */
+  run(stream: CudaStream, key: string, enqueue: (stream: CudaStream) => void): void {
+    const graph = this.#graphs.get(key) ?? this.#device.capture(enqueue)
+    this.#graphs.set(key, graph)
+    graph.launch(stream)
+  }
+
+  /** Frees the graphs once their launches are done. */
+  dispose(): void {
+    for (const graph of this.#graphs.values()) graph.dispose()
+    this.#graphs.clear()
+  }
+}

@@ -1,0 +1,206 @@
+// How grouped products reach a GPU: a fake driver stands in for one, so nothing is computed.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { GroupError, LayoutError, RecipeError, ShapeError, type Tensor } from '@deepgemm/core'
+import { SM90_ARGUMENTS as AT } from '@deepgemm/core/sm90'
+import {
+  groupedGemmContiguous,
+  groupedGemmKGrouped,
+  groupedGemmMasked,
+  groupedGemmPacked,
+  KGroupedTensor,
+  planGroupedGemm,
+} from '@deepgemm/moe'
+import { allocateQuantized, Device } from '@deepgemm/runtime'
+import type { CudaStream } from '@deepgemm/runtime/cuda'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import {
+  type FakeCuda,
+  installFakeCuda,
+  settledLeaks,
+} from '../../runtime/test/support/fake-cuda.js'
+
+let fake: FakeCuda
+let device: Device
+let owned: { dispose(): void }[] = []
+const cache = mkdtempSync(join(tmpdir(), 'deepgemm-grouped-'))
+
+beforeAll(async () => {
+  fake = await installFakeCuda()
+  vi.stubEnv('DEEPGEMM_CACHE_DIR', cache)
+  vi.stubEnv('DEEPGEMM_COMPILER', 'nvrtc')
+}, 300_000)
+
+afterAll(() => {
+  vi.unstubAllEnvs()
+  rmSync(cache, { recursive: true, force: true })
+})
+
+beforeEach(async () => {
+  device = await Device.open({ kind: 'cuda' })
+})
+
+afterEach(async () => {
+  for (const item of owned) item.dispose()
+  owned = []
+  await device.dispose()
+  expect(device.memory().buffers).toEqual([])
+  const left = await settledLeaks(fake)
+  fake.reset()
+  expect(left).toEqual({})
+})
+
+function own<T extends { dispose(): void }>(item: T): T {
+  owned.push(item)
+  return item
+}
+
+type Spec = Omit<Parameters<typeof allocateQuantized>[1], 'shape' | 'recipe'>
+
+const tokens = (shape: readonly number[], spec: Spec = {}) =>
+  own(allocateQuantized(device, { shape, recipe: '1x128', ...spec }))
+const weights = (shape: readonly number[], spec: Spec = {}) =>
+  own(allocateQuantized(device, { shape, recipe: '128x128', ...spec }))
+const i32 = (...data: number[]): Tensor<'i32'> =>
+  own(device.tensor(Int32Array.from(data), { dtype: 'i32', shape: [data.length] }))
+
+/** A member of the arguments that the last kernel was given. */
+function argument(name: Exclude<keyof typeof AT, 'bytes'>): number {
+  const bytes = fake.lastArguments()
+  expect(bytes).toHaveLength(AT.bytes)
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(AT[name], true)
+}
+
+/** Extents and bytes per row of a tensor map, as the fake driver was asked to encode it. */
+function tensorMap(name: 'left' | 'right' | 'leftScales' | 'rightScales' | 'out') {
+  const bytes = fake.lastArguments()
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  const word = (i: number) => Number(view.getBigUint64(AT[name] + 8 * i, true))
+  return { rank: (word(1) >> 8) & 0xff, extents: [word(2), word(3)], rowBytes: word(7) }
+}
+
+const NO_MAP = { rank: 0 }
+
+describe('a grouped product on a GPU', () => {
+  it('of packed groups with few tokens has the weights on the left', async () => {
+    own(await groupedGemmPacked(tokens([40, 256]), weights([3, 520, 256]), i32(0, 8, 8, 40)))
+    expect([argument('leftExtent'), argument('rightExtent'), argument('k')]).toEqual([520, 40, 256])
+    expect([argument('groups'), argument('groupRows')]).toEqual([3, 0])
+    expect([argument('rightTiles'), argument('blockScaleStride')]).toEqual([0, 2])
+    expect(tensorMap('left')).toEqual({ rank: 2, extents: [256, 3 * 520], rowBytes: 256 })
+    expect(tensorMap('right')).toEqual({ rank: 2, extents: [256, 40], rowBytes: 256 })
+    expect(tensorMap('leftScales')).toMatchObject(NO_MAP)
+    expect(tensorMap('rightScales')).toEqual({ rank: 2, extents: [40, 2], rowBytes: 160 })
+    // Tiles of tokens are seldom full: registers store them.
+    expect(tensorMap('out')).toMatchObject(NO_MAP)
+  })
+
+  it('of contiguous groups stores full tiles in bulk', async () => {
+    const index = new Int32Array(2048).fill(-1).fill(1, 0, 1500)
+    own(await groupedGemmContiguous(tokens([2048, 512]), weights([2, 384, 512]), index))
+    expect([argument('leftExtent'), argument('rightExtent')]).toEqual([2048, 384])
+    expect(argument('leftTiles')).toBeGreaterThan(0)
+    expect(tensorMap('out')).toEqual({ rank: 2, extents: [384, 2048], rowBytes: 768 })
+    expect(fake.lastLaunch()).toMatchObject({ programmatic: true })
+  })
+
+  it('of masked groups sees the slabs of all groups as one matrix', async () => {
+    const a = tokens([4, 300, 256])
+    own(await groupedGemmMasked(a, weights([4, 256, 256]), i32(1, 2, 3, 4), { expectedM: 200 }))
+    expect([argument('leftExtent'), argument('groupRows')]).toEqual([1200, 300])
+    expect(tensorMap('left').extents).toEqual([256, 1200])
+    // Scales of a group are slabs of their own: two K blocks each.
+    expect(tensorMap('leftScales')).toEqual({ rank: 2, extents: [300, 8], rowBytes: 1200 })
+    expect(tensorMap('out').extents).toEqual([256, 1200])
+  })
+
+  it('of slices of K reads both scales in bulk', async () => {
+    const operand = (rows: number) =>
+      own(
+        new KGroupedTensor(
+          device.zeros({ dtype: 'e4m3', shape: [rows, 400] }),
+          device.zeros({ dtype: 'f32', shape: [5, rows] }),
+        ),
+      )
+    own(await groupedGemmKGrouped(operand(136), operand(264), i32(130, 0, 257)))
+    expect([argument('leftExtent'), argument('rightExtent'), argument('k')]).toEqual([
+      136, 264, 400,
+    ])
+    expect([argument('groups'), argument('groupRows')]).toEqual([3, 136])
+    expect(tensorMap('leftScales')).toEqual({ rank: 2, extents: [136, 5], rowBytes: 544 })
+    expect(tensorMap('rightScales')).toEqual({ rank: 2, extents: [264, 5], rowBytes: 1056 })
+  })
+
+  it('takes its kernel by the rows that are expected, not by those there is room for', async () => {
+    const [a, b, sizes] = [tokens([8, 512, 256]), weights([8, 512, 256]), i32(...Array(8).fill(1))]
+    own(await groupedGemmMasked(a, b, sizes, { expectedM: 4 }))
+    expect(argument('leftExtent')).toBe(512)
+    own(await groupedGemmMasked(a, b, sizes, { expectedM: 500 }))
+    expect(argument('leftExtent')).toBe(8 * 512)
+  })
+
+  it('copies scales that are in another form', async () => {
+    const a = tokens([40, 256], { orientation: 'k-major' })
+    const b = weights([2, 128, 256], { scaleDType: 'ue8m0' })
+    own(await groupedGemmPacked(a, b, Int32Array.of(0, 8, 40)))
+    expect(tensorMap('rightScales')).toEqual({ rank: 2, extents: [40, 2], rowBytes: 160 })
+    expect(fake.calls()['cuLaunchKernelEx']).toBe(3)
+  })
+
+  it('is refused where the kernels cannot do it', async () => {
+    const offsets = Int32Array.of(0, 40)
+    const packed = (k: number, n: number, b = weights([1, n, k])) =>
+      groupedGemmPacked(tokens([40, k]), b, offsets)
+    await expect(packed(200, 128)).rejects.toThrow(ShapeError)
+    await expect(packed(256, 129)).rejects.toThrow(ShapeError)
+    const gradient = own(allocateQuantized(device, { shape: [1, 128, 256], recipe: '1x128' }))
+    await expect(packed(256, 128, gradient)).rejects.toThrow(RecipeError)
+    const shifted = own(device.zeros({ dtype: 'bf16', shape: [41, 136] }))
+    const out = shifted.slice(0, 0, 40).slice(1, 4, 132)
+    const call = groupedGemmPacked(tokens([40, 256]), weights([1, 128, 256]), offsets, { out })
+    await expect(call).rejects.toThrow(LayoutError)
+    expect(fake.lastLaunch()).toBeUndefined()
+  })
+})
+
+describe('a plan of grouped products on a GPU', () => {
+  const spec = { layout: 'packed', groups: 2, n: 256, k: 256, m: { max: 2000 } } as const
+
+  it('compiles all its configs and runs without compiling', async () => {
+    const plan = await planGroupedGemm(device, spec)
+    expect(plan.configs.length).toBeGreaterThan(1)
+    const { cuModuleLoadData: loads } = fake.calls()
+    for (const rows of [1, 300, 2000]) {
+      const [a, b, groups] = [tokens([rows, 256]), weights([2, 256, 256]), i32(0, 1, rows)]
+      const out = own(device.zeros({ dtype: 'bf16', shape: [rows, 256] }))
+      plan.run({ a, b, out, groups })
+      await device.synchronize()
+      expect([argument('leftExtent'), argument('rightExtent')]).toContain(rows)
+    }
+    expect(fake.calls()['cuModuleLoadData']).toBe(loads)
+  })
+
+  it('of masked groups needs a single kernel, for the rows that it is told to expect', async () => {
+    const plan = await planGroupedGemm(device, { ...spec, layout: 'masked', expectedM: 9 })
+    expect(plan.configs).toHaveLength(1)
+  })
+
+  it('checks group data where it is asked to, and reports the first bad place once', async () => {
+    const plan = await planGroupedGemm(device, { ...spec, validate: true })
+    const [a, b, groups] = [tokens([9, 256]), weights([2, 256, 256]), i32(0, 11, 9)]
+    const out = own(device.zeros({ dtype: 'bf16', shape: [9, 256] }))
+    const stream = device.defaultStream as CudaStream
+    plan.run({ a, b, out, groups })
+    expect(fake.calls()['cuLaunchKernelEx']).toBe(2)
+    // What the kernel would have found: the value 11 at place 1.
+    const report = stream.workspace('check of packed groups', 12)
+    await report.storage.write(0, new Uint8Array(Int32Array.of(2, 11, 0).buffer))
+    const failure = stream.synchronize()
+    await expect(failure).rejects.toThrow(GroupError)
+    await expect(failure).rejects.toThrow('groupOffsets[1] is out of range: given 11')
+    plan.run({ a, b, out, groups })
+    await stream.synchronize()
+  })
+})
