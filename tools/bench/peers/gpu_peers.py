@@ -43,9 +43,8 @@ class Peers:
         """Bytes read and written per second by a copy on the device, in GB/s."""
         source = torch.ones(COPY_BYTES, device="cuda", dtype=torch.uint8)
         target = torch.empty_like(source)
-        graph = self.captured([lambda: target.copy_(source)] * 4)
-        seconds = sorted(self.times(graph, 4, 10))[5] * 1e-6
-        return {"gbs": 2 * COPY_BYTES / seconds / 1e9}
+        times = sorted(self.times(lambda: target.copy_(source), 10))
+        return {"gbs": 2 * COPY_BYTES / times[5] / 1e3}
 
     def prepare(self, problem, m, n, k, copies, launches, seeds):
         sets = self.sets(copies, lambda: Operands(problem, m, n, k, seeds))
@@ -85,7 +84,7 @@ class Peers:
 
     def measure(self, peer, replays):
         graph, launches = self.graphs[peer]
-        return {"us": self.times(graph, launches, replays)}
+        return {"us": [time / launches for time in self.times(graph.replay, replays)]}
 
     def captured(self, calls):
         for call in calls:
@@ -100,20 +99,20 @@ class Peers:
             graph.capture_end()
         return graph
 
-    def times(self, graph, launches, replays):
-        """Microseconds per launch of each replay."""
+    def times(self, work, repeats):
+        """Microseconds of each repeat."""
         for _ in range(WARM_UP_REPLAYS):
-            graph.replay()
+            work()
         torch.cuda.synchronize()
         times = []
-        for _ in range(replays):
+        for _ in range(repeats):
             begin, end = torch.cuda.Event(True), torch.cuda.Event(True)
             torch.cuda._sleep(PAUSE_CYCLES)
             begin.record()
-            graph.replay()
+            work()
             end.record()
             torch.cuda.synchronize()
-            times.append(begin.elapsed_time(end) * 1e3 / launches)
+            times.append(begin.elapsed_time(end) * 1e3)
         return times
 
 

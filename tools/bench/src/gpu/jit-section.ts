@@ -28,10 +28,11 @@ export async function measureJit(device: CudaDevice, quick: boolean): Promise<Ji
   const specs = specsOf(device)
   const compiler = await findCompiler()
   const { name, version } = await compiler.identity()
+  const flags = uncachedFlags(name, version)
   const compiles: number[] = []
   for (const spec of specs.slice(0, COMPILES[quick ? 'quick' : 'full'])) {
     const { source, entryName, target } = await kernelRequest(spec)
-    const request = { source, entryName, target, flags: [] }
+    const request = { source, entryName, target, flags }
     compiles.push(await timed(() => compiler.compile(request)))
   }
   const [first, ...later] = compiles as [number, ...number[]]
@@ -41,6 +42,11 @@ export async function measureJit(device: CudaDevice, quick: boolean): Promise<Ji
     cached_load_ms: rounded(1000 * (await cachedLoadSeconds(device, specs))),
     compiler: `${name} ${version}`,
   }
+}
+
+/** NVRTC 13 keeps results of its own, also between processes; older versions know no such option. */
+function uncachedFlags(name: string, version: string): readonly string[] {
+  return name === 'nvrtc' && Number.parseInt(version, 10) >= 13 ? ['--no-cache'] : []
 }
 
 /** Median over kernels that the disk cache has and nothing has loaded. */

@@ -13,7 +13,7 @@ export type JitReport = {
 }
 
 export type HostReport = {
-  /** Host time of `plan.run()`. */
+  /** Host time of `plan.run()` with operands and an output that it has run with before. */
   readonly run_us: number
   /** cuLaunchKernel of an empty kernel from C++; null without a C++ compiler. */
   readonly bare_launch_us: number | null
