@@ -8,6 +8,7 @@ import { openNvrtc } from '@deepgemm/runtime/cuda'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type FakeCuda, installFakeCuda } from '../../../packages/runtime/test/support/fake-cuda.js'
 import { benchSource } from '../src/gpu/kernels.js'
+import type { MoeReport } from '../src/gpu/moe/report.js'
 import type { GpuReport } from '../src/gpu/report.js'
 import { run } from '../src/run.js'
 
@@ -33,9 +34,13 @@ afterAll(() => {
 
 type Ran = { readonly code: number; readonly out: string; readonly err: string }
 
-async function ran(args: readonly string[]): Promise<Ran> {
+async function ran(args: readonly string[], target = 'gpu'): Promise<Ran> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  const code = await run(['gpu', ...args], { stdout, stderr, signal: new AbortController().signal })
+  const code = await run([target, ...args], {
+    stdout,
+    stderr,
+    signal: new AbortController().signal,
+  })
   return { code, out: String(stdout.read() ?? ''), err: String(stderr.read() ?? '') }
 }
 
@@ -87,6 +92,30 @@ describe('a GPU benchmark on the fake driver', () => {
       { problem: 'wgrad', weight_read_floor_us: null, deepgemm_us: null },
     ])
     expect(rows[0]?.config).toContain('f32+=')
+  }, 120_000)
+
+  it('measures grouped products of every layout', async () => {
+    fake.configure({ memoryBytes: 4e9 })
+    const path = join(folder, 'moe.json')
+    const { code, out, err } = await ran(['--quick', '--python', python, '--out', path], 'gpu-moe')
+    expect({ code, err }).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/Products are wrong: given contiguous 4x256x512x1024, error null/),
+    })
+    const { meta, rows } = JSON.parse(readFileSync(path, 'utf8')) as MoeReport
+    expect(meta).toMatchObject({ peers: { deepgemm: '9.9' }, rounds: 1, replays: 3 })
+    expect(rows.map(({ problem }) => problem)).toEqual([
+      'contiguous',
+      'packed',
+      'masked',
+      'k-grouped',
+    ])
+    for (const row of rows) {
+      expect(row).toMatchObject({ groups: 4, deepgemm_us: 21, max_error: null })
+      expect(row.config).toMatch(/\d+x\d+\/s\d/)
+    }
+    expect(out).toContain('layout')
+    expect(fake.live()).toMatchObject({ memory: 0 })
   }, 120_000)
 
   it('says what is missing where there is no Python', async () => {
