@@ -22,7 +22,8 @@ struct StoreBounds {
   u32 left_end;
   u32 right_end;
   void* out;
-  int only_group;  // contiguous and accumulating: the group whose rows are added to; -1 for all
+  int only_group;   // contiguous and accumulating: the group whose rows are added to; -1 for all
+  u32 token_begin;  // packed: the group's first row
 };
 
 template <class Config>
@@ -35,7 +36,7 @@ class DirectStore {
       : arguments_(arguments), me_(me) {}
 
   DEEPGEMM_DEVICE void store(Corner corner, const Sums<Config>& sums) const {
-    store(corner, {arguments_.left_extent, arguments_.right_extent, arguments_.direct_out, -1},
+    store(corner, {arguments_.left_extent, arguments_.right_extent, arguments_.direct_out, -1, 0},
           sums);
   }
 
@@ -78,6 +79,9 @@ class DirectStore {
 
   DEEPGEMM_DEVICE bool covers_left(u32 left, const StoreBounds& bounds) const {
     if (left >= bounds.left_end) return false;
+    if constexpr (T::kLayout == Layout::kPacked && !Config::kSwapped) {
+      return left >= bounds.token_begin;
+    }
     if constexpr (T::kLayout == Layout::kContiguous && Config::kAccumulate) {
       return bounds.only_group < 0 ||
              ptx::load_constant(arguments_.group_data + left) == bounds.only_group;
@@ -105,14 +109,16 @@ class DirectStore {
     }
   }
 
-  // Unswapped, the extent along the right operand (N) is a multiple of 8, so that both of a pair
-  // are inside or outside; swapped it is tokens.
-  DEEPGEMM_DEVICE static bool covers(const Place& place, const StoreBounds& bounds, int r) {
-    return place.covers[r % 4 / 2] && place.right + r / 4 * 8 < bounds.right_end;
-  }
-
-  DEEPGEMM_DEVICE static bool covers_second(const Place& place, const StoreBounds& bounds, int r) {
-    return place.right + r / 4 * 8 + 1 < bounds.right_end;
+  // Whether the tile may write register r and, unswapped, its neighbour: there the extent along the
+  // right operand (N) is a multiple of 8, so that both are inside or outside. Swapped it is tokens,
+  // and `second` asks for the neighbour.
+  DEEPGEMM_DEVICE static bool covers(const Place& place, const StoreBounds& bounds, int r,
+                                     int second = 0) {
+    const u32 right = place.right + r / 4 * 8 + second;
+    if constexpr (T::kLayout == Layout::kPacked && Config::kSwapped) {
+      if (right < bounds.token_begin) return false;
+    }
+    return place.covers[r % 4 / 2] && right < bounds.right_end;
   }
 
   DEEPGEMM_DEVICE Element* element(const Place& place, int r) const {
@@ -123,11 +129,12 @@ class DirectStore {
 
   DEEPGEMM_DEVICE void read_pair(const Place& place, const StoreBounds& bounds, int r, float& a,
                                  float& b) const {
-    if (!covers(place, bounds, r)) return;
     const Element* from = element(place, r);
     if constexpr (Config::kSwapped) {
-      a = load(from);
-      if (covers_second(place, bounds, r)) b = load(from + arguments_.out_stride);
+      if (covers(place, bounds, r)) a = load(from);
+      if (covers(place, bounds, r, 1)) b = load(from + arguments_.out_stride);
+    } else if (!covers(place, bounds, r)) {
+      return;
     } else if constexpr (Config::kOut == Output::kF32) {
       const float2 pair = ptx::load_pair(from);
       a = pair.x;
@@ -141,11 +148,12 @@ class DirectStore {
 
   DEEPGEMM_DEVICE void write_pair(const Place& place, const StoreBounds& bounds, int r, float a,
                                   float b) const {
-    if (!covers(place, bounds, r)) return;
     Element* to = element(place, r);
     if constexpr (Config::kSwapped) {
-      put(to, a);
-      if (covers_second(place, bounds, r)) put(to + arguments_.out_stride, b);
+      if (covers(place, bounds, r)) put(to, a);
+      if (covers(place, bounds, r, 1)) put(to + arguments_.out_stride, b);
+    } else if (!covers(place, bounds, r)) {
+      return;
     } else if constexpr (Config::kOut == Output::kF32) {
       ptx::store_pair(to, a, b);
     } else {

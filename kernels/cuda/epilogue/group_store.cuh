@@ -27,8 +27,9 @@ class GroupStore {
     }
     if constexpr (T::kStaged) {
       // The same for the whole warp group, which shares its panels.
-      const u32 end = job.left + (me_.group + 1) * T::kGroupRows;
-      if (end <= job.token_end) {
+      const u32 begin = job.left + me_.group * T::kGroupRows;
+      const bool follows = T::kLayout != Layout::kPacked || begin >= job.token_begin;
+      if (follows && begin + T::kGroupRows <= job.token_end) {
         staged_.store(corner, sums);
         return;
       }
@@ -43,7 +44,7 @@ class GroupStore {
  private:
   DEEPGEMM_DEVICE StoreBounds bounds_of(const GroupJob& job, bool has_padding) const {
     StoreBounds bounds = {arguments_.left_extent, arguments_.right_extent, arguments_.direct_out,
-                          has_padding ? static_cast<int>(job.group) : -1};
+                          has_padding ? static_cast<int>(job.group) : -1, job.token_begin};
     if constexpr (T::kLayout != Layout::kKGrouped) {
       (Config::kSwapped ? bounds.right_end : bounds.left_end) = job.token_end;
     } else {

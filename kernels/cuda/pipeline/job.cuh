@@ -3,7 +3,6 @@
 // that neither the loads nor the math ever wait for it but at the start.
 #pragma once
 
-#include "pipeline/ring.cuh"
 #include "pipeline/tile.cuh"
 #include "ptx/mbarrier.cuh"
 
@@ -13,15 +12,18 @@ struct alignas(16) GroupJob {
   u32 left;  // the block's corner, as in GroupCorner
   u32 right;
   u32 group;
-  u32 token_end;  // rows of D from here on are not this tile's
-  u32 k_begin;    // K blocks of the segment
-  u32 k_end;      // equal to k_begin where nothing is multiplied and zeros are stored
-  u32 k_blocks;   // of the whole tile
-  u32 k_first;    // k-grouped: the group's first column in the operands,
-  u32 k_size;     // the number of its columns,
-  u32 scale_row;  // and its first row of scales
-  u32 tile;       // number of a tile that is shared along K
-  u32 streamed;   // how many of those there are
+  u32 token_begin;  // rows of D before this one and
+  u32 token_end;    // from this one on are not this tile's
+  u32 k_begin;      // K blocks of the segment
+  u32 k_end;        // equal to k_begin where nothing is multiplied and zeros are stored
+  u32 k_blocks;     // of the whole tile
+  // k-grouped: the group's first column in the operands, the number of its columns, its first row
+  // of scales
+  u32 k_first;
+  u32 k_size;
+  u32 scale_row;
+  u32 tile;      // number of a tile that is shared along K
+  u32 streamed;  // how many of those there are
   u32 flags;
 
   static constexpr u32 kEnd = 1;      // no job: there are no more
@@ -41,6 +43,17 @@ struct JobStorage<true> {
   u64 empty[kJobSlots];
 };
 
+// The walk of the ring; one register, because the math warps have none to spare.
+class JobPlace {
+ public:
+  DEEPGEMM_DEVICE u32 slot() const { return number_ % kJobSlots; }
+  DEEPGEMM_DEVICE u32 parity() const { return number_ / kJobSlots % 2; }
+  DEEPGEMM_DEVICE void advance() { ++number_; }
+
+ private:
+  u32 number_ = 0;
+};
+
 // The side of a reader: every math warp, and the producer's thread.
 class JobReader {
  public:
@@ -48,17 +61,17 @@ class JobReader {
 
   // The next job; it stays in its place until it is released.
   DEEPGEMM_DEVICE const GroupJob& take() {
-    ptx::barrier_wait(&storage_.full[ring_.stage], ring_.parity);
-    return storage_.jobs[ring_.stage];
+    ptx::barrier_wait(&storage_.full[place_.slot()], place_.parity());
+    return storage_.jobs[place_.slot()];
   }
 
   // By one thread, after all threads that it stands for have read the job.
-  DEEPGEMM_DEVICE void release() const { ptx::barrier_arrive(&storage_.empty[ring_.stage]); }
-  DEEPGEMM_DEVICE void advance() { ring_.advance(); }
+  DEEPGEMM_DEVICE void release() const { ptx::barrier_arrive(&storage_.empty[place_.slot()]); }
+  DEEPGEMM_DEVICE void advance() { place_.advance(); }
 
  private:
   JobStorage<true>& storage_;
-  Ring<kJobSlots> ring_;
+  JobPlace place_;
 };
 
 // The side of the warp that finds the jobs.
@@ -68,18 +81,18 @@ class JobWriter {
 
   // All lanes wait for a free place; the lane with `writes` fills it.
   DEEPGEMM_DEVICE void put(const GroupJob& job, bool writes) {
-    ptx::barrier_wait(&storage_.empty[ring_.stage], ring_.parity ^ 1);
+    ptx::barrier_wait(&storage_.empty[place_.slot()], place_.parity() ^ 1);
     if (writes) {
-      storage_.jobs[ring_.stage] = job;
-      ptx::barrier_arrive(&storage_.full[ring_.stage]);
+      storage_.jobs[place_.slot()] = job;
+      ptx::barrier_arrive(&storage_.full[place_.slot()]);
     }
     __syncwarp();
-    ring_.advance();
+    place_.advance();
   }
 
  private:
   JobStorage<true>& storage_;
-  Ring<kJobSlots> ring_;
+  JobPlace place_;
 };
 
 }  // namespace deepgemm

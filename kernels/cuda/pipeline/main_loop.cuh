@@ -10,9 +10,9 @@
 // wgmma of its four is left, so that the other's products follow without a gap.
 #pragma once
 
-#include "pipeline/k_tail.cuh"
 #include "pipeline/ring.cuh"
 #include "pipeline/scales.cuh"
+#include "pipeline/slice_of_k.cuh"
 #include "ptx/mbarrier.cuh"
 #include "ptx/wgmma.cuh"
 #include "wgmma/instructions.cuh"
@@ -43,7 +43,7 @@ class MainLoop {
                            Sums<Config>& sums) {
     BlockScales<Config> blocks(arguments_, corner, me_.group, segment);
     offset_ = corner.right % kScaleBlock;
-    if constexpr (T::kLayout == Layout::kKGrouped) k_size_ = corner.k_size;
+    if constexpr (T::kLayout == Layout::kKGrouped) slice_ = {corner.k_size, corner.k_shift};
     u32 k_block = segment.k_begin;
     if constexpr (Config::kUnroll > 1) {
       for (; segment.k_end - k_block >= Config::kUnroll; k_block += Config::kUnroll) {
@@ -69,7 +69,7 @@ class MainLoop {
         ptx::barrier_wait(&shared_.full[ring_.stage], ring_.parity);
         stage[now] = ring_.stage;
         if constexpr (T::kLayout == Layout::kKGrouped) {
-          clear_k_tail(shared_, ring_.stage, k_size_ - (k_block + block) * kScaleBlock);
+          clear_foreign_columns(shared_, ring_.stage, slice_.columns_of(k_block + block));
         }
         scales[now].load(shared_, ring_.stage, me_);
         blocks.take(k_block + block, scales[now].block);
@@ -150,7 +150,7 @@ class MainLoop {
   MathThread me_;
   Ring<Config::kStages> ring_;
   u32 offset_ = 0;
-  u32 k_size_ = 0;  // k-grouped: columns of the group
+  SliceOfK slice_ = {};  // k-grouped: the group's
 };
 
 }  // namespace deepgemm

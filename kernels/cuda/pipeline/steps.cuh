@@ -71,8 +71,15 @@ class GroupSteps {
   }
 
   DEEPGEMM_DEVICE void advance() {
-    column_ += kScaleBlock;
-    ++scale_row_;
+    if (T::kLayout == Layout::kKGrouped && is_shifted_) {
+      // The second part of a block, then the first of the next: it is in the same columns.
+      if (is_second_) ++scale_row_;
+      if (!is_second_) column_ += kScaleBlock;
+      is_second_ = !is_second_;
+    } else {
+      column_ += kScaleBlock;
+      ++scale_row_;
+    }
     if (--rest_ == 0) open();
   }
 
@@ -98,8 +105,11 @@ class GroupSteps {
     scale_row_ = job.k_begin;
     token_scale_ = tokens_;
     if constexpr (T::kLayout == Layout::kKGrouped) {
-      column_ = job.k_first;
+      column_ = job.k_first - job.k_first % kColumnGrain;
       scale_row_ = job.scale_row;
+      // Twice as many steps as K blocks, see SliceOfK.
+      is_shifted_ = column_ != job.k_first;
+      is_second_ = false;
     } else {
       weights_ += job.group * (Config::kSwapped ? arguments_.left_extent : arguments_.right_extent);
     }
@@ -118,6 +128,8 @@ class GroupSteps {
   u32 column_ = 0;
   u32 scale_row_ = 0;
   u32 token_scale_ = 0;
+  bool is_shifted_ = false;
+  bool is_second_ = false;
   bool valid_ = false;
 };
 

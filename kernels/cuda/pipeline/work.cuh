@@ -26,10 +26,14 @@ struct GroupCorner {
   u32 left;
   u32 right;
   u32 group;
-  u32 k_size;  // columns of a k-grouped tile's group
+  u32 k_size;   // columns of a k-grouped tile's group
+  u32 k_shift;  // and by how much its first one misses a place that the copy engine can start at
 
   DEEPGEMM_DEVICE operator Corner() const { return {left, right}; }
 };
+
+// Columns of K, e4m3, that the copy engine can begin at: every 16 bytes.
+constexpr u32 kColumnGrain = 16;
 
 template <bool kGrouped>
 struct CornerOf {

@@ -33,7 +33,8 @@ class KGroupTiles {
     job.k_first = first_;
     job.k_size = size_;
     job.scale_row = scale_row_;
-    job.k_blocks = ceil_div(size_, static_cast<u32>(kScaleBlock));
+    const u32 parts = first_ % kColumnGrain == 0 ? 1 : 2;  // of a block, see SliceOfK
+    job.k_blocks = ceil_div(size_, static_cast<u32>(kScaleBlock)) * parts;
     job.k_end = job.k_blocks;
     if constexpr (Config::kAccumulate) {
       // The D of an empty group stays as it is.

@@ -18,6 +18,8 @@ class RowTiles {
   // Tokens of a tile of the cluster, and of the block's part of it.
   static constexpr u32 kBlockTokens = Config::kSwapped ? T::kRight : T::kLeft;
   static constexpr u32 kTokens = kBlockTokens * (T::kSharesRight ? T::kCluster : 1);
+  // Masked groups begin anew in the scales: every tile is aligned.
+  static constexpr u32 kScaleGrain = T::kLayout == Layout::kPacked ? 4 : 1;
   static_assert(!Config::kSwapped || T::kCluster == 1, "swapped tiles come without clusters");
 
  public:
@@ -56,8 +58,15 @@ class RowTiles {
     return Config::kSwapped ? arguments_.left_tiles : arguments_.right_tiles;
   }
 
+  // The copy engine takes scales from multiples of 16 bytes on: the first tile of a packed group
+  // begins with up to three rows of the group before.
+  DEEPGEMM_DEVICE static u32 token_tiles_of(GroupRows rows) {
+    if (rows.count == 0) return 0;
+    return ceil_div(rows.begin % kScaleGrain + rows.count, kTokens);
+  }
+
   DEEPGEMM_DEVICE u32 tiles_of(GroupRows rows) const {
-    return ceil_div(rows.count, kTokens) * weight_tiles();
+    return token_tiles_of(rows) * weight_tiles();
   }
 
   // The window of groups from `base` on, whose first tile is number `first`.
@@ -88,17 +97,19 @@ class RowTiles {
       tile -= tiles;
       rows = rows_of(++group);
     }
-    const u32 token_tiles = ceil_div(rows.count, kTokens);
+    const u32 token_tiles = token_tiles_of(rows);
+    const u32 first_row = rows.begin - rows.begin % kScaleGrain;
     const TilePlace at = Config::kSwapped
                              ? place_of_tile(tile, weight_tiles(), token_tiles, arguments_.band)
                              : place_of_tile(tile, token_tiles, weight_tiles(), arguments_.band);
     job.group = group;
+    job.token_begin = rows.begin;
     job.token_end = rows.begin + rows.count;
     if constexpr (Config::kSwapped) {
       job.left = at.left * T::kLeft;
-      job.right = rows.begin + at.right * kTokens;
+      job.right = first_row + at.right * kTokens;
     } else {
-      job.left = rows.begin + at.left * kTokens + (T::kSharesRight ? place_.rank * T::kLeft : 0);
+      job.left = first_row + at.left * kTokens + (T::kSharesRight ? place_.rank * T::kLeft : 0);
       job.right = at.right * T::kRight * (T::kSharesLeft ? T::kCluster : 1) +
                   (T::kSharesLeft ? place_.rank * T::kRight : 0);
     }
