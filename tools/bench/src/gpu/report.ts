@@ -58,7 +58,8 @@ export const METHOD: string = [
   'round, and a figure is the median over all replays of all rounds. Ours: planGemm and plan.run of',
   'the public API, programmatic dependent launch as plan.run does it. LHS scales lie in the TMA',
   'layout for all. Peers run in a process of their own, on operands of the same bytes, with their',
-  'default settings. The floor reads the weights with cp.async.bulk, without dependent launch.',
+  'default settings: DeepGEMM does without dependent launch. The floor reads the weights with',
+  'cp.async.bulk, without dependent launch too.',
 ].join(' ')
 
 export const COMPARED: string = [
