@@ -14,7 +14,7 @@ import { expectProducts, startOutput } from './support/output.js'
 import { expectedProducts } from './support/products.js'
 
 const gpus = (await availableDevices(Device)).filter(({ kind }) => kind === 'cuda')
-const [M, N, K] = [128, 264, 1040]
+const [M, N, K] = [96, 136, 528]
 
 describe.skipIf(gpus.length === 0)('products on a GPU’s streams', () => {
   let device: CudaDevice

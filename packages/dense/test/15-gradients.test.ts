@@ -12,7 +12,7 @@ import { expectProducts, startOutput } from './support/output.js'
 import { expectedProducts } from './support/products.js'
 
 /** Tokens, outputs and inputs of a layer: Y [M, N] = X [M, K] · Wᵀ. */
-const [M, N, K] = [208, 136, 400]
+const [M, N, K] = [208, 144, 400]
 
 describe.each(await availableDevices(Device))('gradients of a layer on $kind', ({ kind, open }) => {
   let device: Device

@@ -12,7 +12,7 @@ export type JitOptions = {
   readonly cache?: KernelCache
   /** Default: `findCompiler()`, asked when the first kernel is wanted. */
   readonly compiler?: Compiler
-  /** Compiles at a time; default the number of processors, at most 8. */
+  /** Compiles at a time; default the number of processors, at most 16. */
   readonly concurrency?: number
 }
 
@@ -61,7 +61,7 @@ export class Jit {
 
   static async open(options: JitOptions = {}): Promise<Jit> {
     requireKnownOptions('Jit.open', options, ['cache', 'compiler', 'concurrency'])
-    const limiter = new Limiter(options.concurrency ?? Math.min(availableParallelism(), 8))
+    const limiter = new Limiter(options.concurrency ?? Math.min(availableParallelism(), 16))
     return new Jit(options.cache ?? (await KernelCache.open()), options.compiler, limiter)
   }
 

@@ -1,6 +1,12 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { assembleSource, kernelSources, readSourceTree } from '@deepgemm/jit'
+import {
+  assembleAround,
+  assembleSource,
+  configHeader,
+  kernelSources,
+  readSourceTree,
+} from '@deepgemm/jit'
 import { cudaSources } from '@deepgemm/kernels'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from './support/folders.js'
@@ -34,6 +40,15 @@ describe('assembling a source', () => {
       int entry;
       "
     `)
+  })
+
+  it('can leave a generated file open, and gives the same text when that is filled in', async () => {
+    const files = new Map(await kernelSources())
+    const header = configHeader('GemmConfig', { kStages: 4, kOrdered: true })
+    for (const entry of ['entry/fp8_gemm.cu', 'entry/relayout_scales.cu']) {
+      const whole = assembleSource(new Map(files).set('config.cuh', header), entry)
+      expect(assembleAround(files, entry, 'config.cuh')(header)).toBe(whole)
+    }
   })
 
   it('finds a file beside the including one before one at the root', () => {

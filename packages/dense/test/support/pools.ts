@@ -13,6 +13,9 @@ import {
 /** Prime, so that rows of no length repeat where the memory does. */
 const CODES_PERIOD = 15_999_989
 
+/** Narrow enough that no row or column outweighs all others in the global metric. */
+const EXPONENTS = { min: -6, max: 6 } as const
+
 /** Codes and scales for one operand, on the host and on every device that was asked for them. */
 export class OperandPool {
   readonly codes: Uint8Array<ArrayBuffer>
@@ -26,7 +29,16 @@ export class OperandPool {
     for (let at = 0; at < codes; at += period.length) {
       this.codes.set(period.subarray(0, Math.min(period.length, codes - at)), at)
     }
-    this.scales = randomScales(random, scales)
+    this.scales = randomScales(random, scales, { exponents: EXPONENTS })
+  }
+
+  /** The same scales, and the codes of the magnitudes. */
+  magnitudes(): OperandPool {
+    const pool = new OperandPool(0, 0, 0)
+    return Object.assign(pool, {
+      codes: this.codes.map((code) => code & 0x7f),
+      scales: this.scales,
+    })
   }
 
   /** The views of `place` on `device`. */

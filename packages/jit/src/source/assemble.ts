@@ -26,6 +26,28 @@ export function assembleSource(files: SourceFiles, entry: string): string {
   return `${assembly.output.join('\n')}\n`
 }
 
+/** A line that no source has. */
+const HOLE = '@ a generated file stands here @'
+
+/**
+ * The same with one file left open, for units that differ in that file alone: gives the unit for its
+ * text, which includes nothing.
+ */
+export function assembleAround(
+  files: SourceFiles,
+  entry: string,
+  generated: string,
+): (text: string) => string {
+  const unit = assembleSource(new Map(files).set(generated, HOLE), entry)
+  const [before, after] = unit.split(HOLE)
+  if (before === undefined || after === undefined) return () => unit
+  return (text) => {
+    const lines = text.replace(/\n$/, '').split('\n')
+    const kept = scanLines(lines).map(({ kind }, i) => (kind === 'pragma-once' ? '' : lines[i]))
+    return `${before}${kept.join('\n')}${after}`
+  }
+}
+
 function appendFile(assembly: Assembly, path: string, from: readonly string[]): void {
   const text = assembly.files.get(path)
   if (text === undefined) throw missing(assembly, path, from)

@@ -1,7 +1,9 @@
 #include <napi.h>
 
 #include <cstring>
+#include <memory>
 
+#include "../stream.h"
 #include "js_cuda.h"
 #include "nvrtc.h"
 
@@ -30,64 +32,39 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// One compile on a thread of Node's pool.
-class Compile : public Napi::AsyncWorker {
- public:
-  Compile(Napi::Env env, const Nvrtc& nvrtc, std::string source, std::string name,
-          std::vector<std::string> options)
-      : AsyncWorker(env, "deepgemm nvrtc"),
-        deferred_(env),
-        nvrtc_(nvrtc),
-        source_(std::move(source)),
-        name_(std::move(name)),
-        options_(std::move(options)) {}
-
-  Napi::Promise promise() const { return deferred_.Promise(); }
-
-  void Execute() override {
-    result_ = nvrtc_.compile(source_, name_, options_);
-    if (!result_.failure.empty()) SetError(result_.failure);
+Napi::Value to_value(Napi::Env env, const Nvrtc::Result& result) {
+  if (!result.failure.empty()) throw Napi::Error::New(env, result.failure);
+  Napi::Object value = Napi::Object::New(env);
+  value.Set("log", result.log);
+  if (result.compiled) {
+    Napi::Uint8Array cubin = Napi::Uint8Array::New(env, result.cubin.size());
+    std::memcpy(cubin.Data(), result.cubin.data(), result.cubin.size());
+    value.Set("cubin", cubin);
   }
+  return value;
+}
 
-  void OnOK() override {
-    Napi::Env env = Env();
-    Napi::Object value = Napi::Object::New(env);
-    value.Set("log", result_.log);
-    if (result_.compiled) {
-      Napi::Uint8Array cubin = Napi::Uint8Array::New(env, result_.cubin.size());
-      std::memcpy(cubin.Data(), result_.cubin.data(), result_.cubin.size());
-      value.Set("cubin", cubin);
-    }
-    deferred_.Resolve(value);
-  }
-
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
-
- private:
-  Napi::Promise::Deferred deferred_;
-  const Nvrtc& nvrtc_;
-  std::string source_;
-  std::string name_;
-  std::vector<std::string> options_;
-  Nvrtc::Result result_;
-};
-
-// nvrtcCompile(path, source, name, options): a promise of { cubin?, log }; cubin is absent when the
-// source did not compile.
+// nvrtcCompile(waiter, path, source, name, options): the waiter's next job compiles; after it the
+// function that this returns gives { cubin?, log }, or throws. cubin is absent when the source did
+// not compile. Not on Node's own threads: those are few, and files are read on them.
 Napi::Value compile(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const Nvrtc& nvrtc = Nvrtc::at(info[0].As<Napi::String>());
-  Napi::Array list = info[3].As<Napi::Array>();
+  auto& waiter = deepgemm::Stream::Unwrap(info[0].As<Napi::Object>())->core();
+  const Nvrtc& nvrtc = Nvrtc::at(info[1].As<Napi::String>());
+  const std::string source = info[2].As<Napi::String>();
+  const std::string name = info[3].As<Napi::String>();
+  Napi::Array list = info[4].As<Napi::Array>();
   std::vector<std::string> options;
   for (uint32_t i = 0; i < list.Length(); i++) {
     options.push_back(Napi::Value(list[i]).As<Napi::String>());
   }
-  // Deletes itself when it has settled.
-  auto* work = new Compile(env, nvrtc, info[1].As<Napi::String>(), info[2].As<Napi::String>(),
-                           std::move(options));
-  Napi::Promise promise = work->promise();
-  work->Queue();
-  return promise;
+  const auto result = std::make_shared<Nvrtc::Result>();
+  waiter.enqueue([=, &nvrtc] {
+    *result = nvrtc.compile(source, name, options);
+    return std::optional<JobError>();
+  });
+  return Napi::Function::New(
+      env, [result](const Napi::CallbackInfo& call) { return to_value(call.Env(), *result); });
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ import { libraryOverride } from './library.js'
 export type NvrtcLibrary = {
   readonly path: string
   readonly version: readonly [major: number, minor: number]
-  /** Off the event loop. `cubin` is undefined when the source did not compile; `log` says why. */
+  /** On a thread of its own, as many at a time as are asked for. `cubin` is undefined when the source did not compile; `log` says why. */
   compile(
     source: string,
     name: string,
@@ -50,13 +50,16 @@ export function openNvrtc(
 }
 
 function libraryAt(path: string, version: readonly [number, number]): NvrtcLibrary {
-  const { nvrtcCompile } = loadAddon().cuda
+  const { cuda, Stream } = loadAddon()
   return {
     path,
     version,
     compile: async (source, name, options) => {
+      const thread = new Stream()
       try {
-        const { cubin, log } = await nvrtcCompile(path, source, name, options)
+        const result = cuda.nvrtcCompile(thread, path, source, name, options)
+        await thread.synchronize()
+        const { cubin, log } = result()
         return { cubin, log }
       } catch (cause) {
         throw new CompileError('NVRTC failed', {
@@ -65,6 +68,8 @@ function libraryAt(path: string, version: readonly [number, number]): NvrtcLibra
           code: 'ERR_NVRTC',
           cause,
         })
+      } finally {
+        thread.close()
       }
     },
   }

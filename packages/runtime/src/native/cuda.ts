@@ -51,14 +51,18 @@ export interface NativeCuda {
     memories: readonly NativeCudaMemory[],
   ): void
   nvrtcOpen(path: string): { readonly problem?: string; readonly version?: [number, number] }
-  /** On a thread of its own; `cubin` is absent when the source did not compile. */
+  /** The next job of `waiter` compiles; after it the result can be had. */
   nvrtcCompile(
+    waiter: NativeStream,
     path: string,
     source: string,
     name: string,
     options: readonly string[],
-  ): Promise<{ readonly log: string; readonly cubin?: Uint8Array }>
+  ): () => NativeCompiled
 }
+
+/** `cubin` is absent when the source did not compile. */
+export type NativeCompiled = { readonly log: string; readonly cubin?: Uint8Array }
 
 export type NativeProbe = {
   /** Why the library cannot be asked; nothing else is given then. */
