@@ -28,24 +28,36 @@ DEEPGEMM_DEVICE float logit(const RouteArguments& arguments, u32 token, u32 expe
   return float_of<kLogits>(static_cast<const u16*>(arguments.logits)[at]);
 }
 
+// What the experts of a group score: each of its lanes looks at a part of them. All lanes of a
+// group get it; lanes without a group get what nobody looks at.
+DEEPGEMM_DEVICE float group_score(const RouteArguments& arguments, const TokenStorage& storage,
+                                  u32 group, u32 lanes) {
+  const u32 size = arguments.group_size;
+  BestTwo best;
+  if (group < arguments.groups) {
+    for (u32 at = threadIdx.x % lanes; at < size; at += lanes) {
+      best.add(storage.biased[group * size + at]);
+    }
+  }
+  for (u32 step = 1; step < lanes; step *= 2) best.add_of_lane(step);
+  return size == 1 ? best.values[0] : __fadd_rn(best.values[0], best.values[1]);
+}
+
 // Marks the best groups. A group scores the sum of its two highest biased scores.
 DEEPGEMM_DEVICE void keep_best_groups(const RouteArguments& arguments, TokenStorage& storage) {
   const u32 lane = threadIdx.x % kWarpThreads;
-  const u32 size = arguments.group_size;
+  // Lanes of a group, a power of two; more groups than lanes take turns.
+  u32 lanes = 1;
+  while (2 * lanes * arguments.groups <= kWarpThreads) lanes *= 2;
   Ranking<kPerLane> groups;
 #pragma unroll
   for (int i = 0; i < kPerLane; ++i) {
-    const u32 group = i * kWarpThreads + lane;
     groups.keys[i] = kTakenKey;
-    if (group >= arguments.groups) continue;
-    BestTwo best;
-    u32 at = lane % size;  // lanes start apart, so that they read different banks
-    for (u32 n = 0; n < size; ++n) {
-      best.add(storage.biased[group * size + at]);
-      at = at + 1 == size ? 0 : at + 1;
-    }
-    groups.keys[i] =
-        order_key(size == 1 ? best.values[0] : __fadd_rn(best.values[0], best.values[1]));
+    if (i * kWarpThreads >= arguments.groups) continue;
+    const float score = group_score(arguments, storage, i * kWarpThreads + lane / lanes, lanes);
+    // Lane `g` of the turn keeps group `g`.
+    const float own = __shfl_sync(kWholeWarp, score, lane * lanes % kWarpThreads);
+    if (i * kWarpThreads + lane < arguments.groups) groups.keys[i] = order_key(own);
   }
   for (u32 i = lane; i < kPerLane; i += kWarpThreads) storage.kept_groups[i] = 0;
   __syncwarp();
@@ -59,14 +71,27 @@ DEEPGEMM_DEVICE void keep_best_groups(const RouteArguments& arguments, TokenStor
 // Scores of a token's experts, and by what they are selected.
 DEEPGEMM_DEVICE void score_token(const RouteArguments& arguments, u32 token,
                                  TokenStorage& storage) {
-  for (u32 e = threadIdx.x % kWarpThreads; e < arguments.experts; e += kWarpThreads) {
-    const float given = logit(arguments, token, e);
-    if constexpr (RouteConfig::kSigmoid) {
-      const float score = exact_sigmoid(given);
-      storage.scores[e] = score;
-      storage.biased[e] = arguments.bias == nullptr ? score : __fadd_rn(score, arguments.bias[e]);
-    } else {
-      storage.scores[e] = given;
+  constexpr int kAhead = least(kPerLane, 8);  // loads in flight
+  for (int first = 0; first < kPerLane; first += kAhead) {
+    float given[kAhead];
+    float bias[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const u32 expert = (first + i) * kWarpThreads + threadIdx.x % kWarpThreads;
+      const bool is_there = expert < arguments.experts;
+      given[i] = is_there ? logit(arguments, token, expert) : 0.0f;
+      bias[i] = is_there && arguments.bias != nullptr ? arguments.bias[expert] : 0.0f;
+    }
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const u32 expert = (first + i) * kWarpThreads + threadIdx.x % kWarpThreads;
+      if (expert >= arguments.experts) continue;
+      const float score = RouteConfig::kSigmoid ? exact_sigmoid(given[i]) : given[i];
+      storage.scores[expert] = score;
+      if constexpr (RouteConfig::kSigmoid) {
+        const bool is_biased = arguments.bias != nullptr;
+        storage.biased[expert] = is_biased ? __fadd_rn(score, bias[i]) : score;
+      }
     }
   }
   __syncwarp();

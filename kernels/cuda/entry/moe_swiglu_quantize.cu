@@ -1,10 +1,10 @@
 // silu(gate) * up of rows [gate | up], quantised to e4m3 with 1x128 scales. config.cuh is generated
 // (SwigluConfig).
 //
-// A block of threads covers 32 rows by 4 scale blocks: 8 neighbouring threads share a scale block,
-// 16 elements each, so that a warp reads pieces of one row. Scales leave through shared memory as
-// runs along the rows, as the M-major layout wants them. Rows that hold no data are neither read
-// nor written.
+// A block of threads covers 8 or 32 rows by 4 scale blocks: 8 neighbouring threads share a scale
+// block, 16 elements each, so that a warp reads pieces of one row. Neighbouring rows go to
+// different warps, for groups of few rows. Scales leave through shared memory as runs along the
+// rows, as the M-major layout wants them. Rows that hold no data are neither read nor written.
 #include "base/choices.cuh"
 #include "config.cuh"
 #include "moe/arguments.cuh"
@@ -14,11 +14,10 @@
 
 namespace deepgemm {
 
-constexpr int kTileRows = 32;
 constexpr int kTileBlocks = 4;
 constexpr int kWarps = 8;
+constexpr int kTileRows = kWarps * SwigluConfig::kRowsPerWarp;
 constexpr int kLanesPerBlock = 8;
-constexpr int kRowsPerWarp = kTileRows / kWarps;
 constexpr int kRuns = 16 / kRun;  // of a thread in a row
 constexpr Source kInput = SwigluConfig::kInput;
 constexpr bool kAligned = SwigluConfig::kAligned;
@@ -94,8 +93,8 @@ extern "C" __global__ void __launch_bounds__(256)
   if (first_row >= limit) return;
   const u32 block = threadIdx.x % kWarpThreads / kLanesPerBlock;
 #pragma unroll 1
-  for (int r = 0; r < kRowsPerWarp; ++r) {
-    const u32 tile_row = threadIdx.x / kWarpThreads * kRowsPerWarp + r;
+  for (int r = 0; r < SwigluConfig::kRowsPerWarp; ++r) {
+    const u32 tile_row = r * kWarps + threadIdx.x / kWarpThreads;
     const u32 row = first_row + tile_row;
     if (row >= limit || !arguments.set.holds(row)) continue;  // the same for the whole warp
     const float scale = quantize_row(arguments, row, blockIdx.y * kTileBlocks + block);

@@ -61,6 +61,16 @@ struct BestTwo {
       values[1] = value;
     }
   }
+
+  // Those of the lane whose number differs in the bit `step`. Whole warp.
+  DEEPGEMM_DEVICE void add_of_lane(u32 step) {
+    const float first = __shfl_xor_sync(kWholeWarp, values[0], step);
+    const float second = __shfl_xor_sync(kWholeWarp, values[1], step);
+    const int first_key = __shfl_xor_sync(kWholeWarp, keys[0], step);
+    const int second_key = __shfl_xor_sync(kWholeWarp, keys[1], step);
+    if (first_key > kTakenKey) add(first);
+    if (second_key > kTakenKey) add(second);
+  }
 };
 
 }  // namespace deepgemm

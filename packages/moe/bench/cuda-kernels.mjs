@@ -10,7 +10,7 @@ import { castKernelOf, enqueueCudaCast } from '../dist/cuda/cast.js'
 import { combineKernelOf, enqueueCudaCombine } from '../dist/cuda/combine.js'
 import { prepareKernels } from '../dist/cuda/kernel.js'
 import { enqueueCudaPermute, permuteKernelOf } from '../dist/cuda/permute-rows.js'
-import { enqueueCudaPlan, planKernel } from '../dist/cuda/plan-permutation.js'
+import { enqueueCudaPlan, planKernelOf } from '../dist/cuda/plan-permutation.js'
 import { enqueueCudaRoute, routeKernel, routeKind } from '../dist/cuda/route.js'
 import { enqueueCudaSwigluQuantize, swigluQuantizeKernelOf } from '../dist/cuda/swiglu.js'
 
@@ -135,7 +135,7 @@ async function steps(tokens, layout) {
   await prepareKernels(device, [
     routeKernel(routeKind(route)),
     routeKernel(routeKind(softmax)),
-    planKernel(E),
+    planKernelOf(plan),
     castKernelOf(cast),
     permuteKernelOf(permute),
     swigluQuantizeKernelOf(swiglu),

@@ -33,7 +33,7 @@ import { prepareKernels } from './cuda/kernel.js'
 import { layerKernels } from './cuda/layer-kernels.js'
 import { readableOperand as cudaReadable, ROUTER_ROWS, withPaddedRows } from './cuda/operand.js'
 import { enqueueCudaPermute, type PermuteCall, permuteKernelOf } from './cuda/permute-rows.js'
-import { type CheckedPlanCall, enqueueCudaPlan, planKernel } from './cuda/plan-permutation.js'
+import { type CheckedPlanCall, enqueueCudaPlan, planKernelOf } from './cuda/plan-permutation.js'
 import { enqueueCudaRoute, routeKernel, routeKind } from './cuda/route.js'
 import {
   enqueueCudaSwiglu,
@@ -158,8 +158,11 @@ export function enqueueRoute(stream: Stream, call: RouteCall): void {
   else cpuRoute(cpuQueue(stream.device, stream), call)
 }
 
-export function preparePlan(device: DeviceRef, experts: number): Promise<unknown> | undefined {
-  return prepare(device, () => planKernel(experts))
+export function preparePlan(
+  device: DeviceRef,
+  call: CheckedPlanCall,
+): Promise<unknown> | undefined {
+  return prepare(device, () => planKernelOf(call))
 }
 
 /** Where a GPU reports what is wrong with a routing; undefined on a CPU, whose jobs fail. */

@@ -119,7 +119,7 @@ export async function planPermutation(
       ...tensors,
       status,
     }
-    const loading = preparePlan(device, shape.experts)
+    const loading = preparePlan(device, call)
     if (loading !== undefined) await loading
     enqueuePlanPermutation(stream, call)
     await stream.synchronize()

@@ -165,8 +165,9 @@ describe.skipIf(gpus.length === 0)('a GPU and the CPU', () => {
     })
 
     it('and combine to the same bits', async () => {
-      const spec = { tokens: 70, topK: 6, experts: 9 }
-      for (const [seed, columns] of [7168, 130, 64].entries()) {
+      const spec = { tokens: 50, topK: 6, experts: 9 }
+      const numbers = normalArray(createRandom(9), 9 * 300 * 1032)
+      for (const [seed, columns] of [1032, 130, 64].entries()) {
         const values = indicesOf(seed, spec)
         const random = createRandom(seed)
         const weights = normalArray(random, spec.tokens * spec.topK)
@@ -179,7 +180,7 @@ describe.skipIf(gpus.length === 0)('a GPU and the CPU', () => {
           await same(async (device) => {
             const plan = await planOn(device, values, spec, layout)
             const shape = layout === 'masked' ? [9, plan.maxRows, columns] : [plan.rows, columns]
-            const rows = device.tensor(normalArray(createRandom(9), plan.rows * columns), {
+            const rows = device.tensor(numbers.slice(0, plan.rows * columns), {
               dtype,
               shape,
             })

@@ -53,14 +53,19 @@ export function prepareKernels(
   return missing.length === 0 ? undefined : kernels.load(missing)
 }
 
-export type LaunchShape = { readonly grid: Extents; readonly threads: number }
+export type LaunchShape = {
+  readonly grid: Extents
+  readonly threads: number
+  /** Blocks of a cluster. Default 1. */
+  readonly cluster?: Extents
+}
 
 /** @throws {DeviceError} when the kernel was not prepared */
 export function launchKernel(
   stream: CudaStream,
   spec: DeviceKernelSpec,
   args: ArgumentList,
-  { grid, threads }: LaunchShape,
+  { grid, threads, cluster = [1] }: LaunchShape,
 ): void {
   const kernel = deviceKernels(stream.device).loaded(spec)
   if (kernel === undefined) {
@@ -70,5 +75,5 @@ export function launchKernel(
       remedy: 'Await one call of this kind first: it compiles the kernel.',
     })
   }
-  kernel.launch(args, { grid, block: [threads], programmatic: true }, stream)
+  kernel.launch(args, { grid, block: [threads], cluster, programmatic: true }, stream)
 }

@@ -14,9 +14,11 @@ export function layerKernels(experts: number, gating: RouteCall['gating']): Devi
   return [
     ...tokenCastKernels(),
     ...FLOAT_DTYPES.map((dtype) => routeKernel({ gating, experts, dtype })),
-    planKernel(experts),
+    ...[true, false].map((isShared) => planKernel({ experts, isShared })),
     permuteKernel({ aligned: true, scaleDType }),
-    swigluQuantizeKernel({ input: 'bf16', scaleDType, aligned: true }),
+    ...([1, 4] as const).map((rowsPerWarp) =>
+      swigluQuantizeKernel({ input: 'bf16', scaleDType, aligned: true, rowsPerWarp }),
+    ),
     ...(['bf16', 'f32'] as const).flatMap((out) =>
       [true, false].map((aligned) => {
         return combineKernel({ rows: 'bf16', addend: 'bf16', out, aligned })

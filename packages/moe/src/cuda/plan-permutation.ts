@@ -7,8 +7,11 @@ import { kernelSpec, launchKernel } from './kernel.js'
 const LANES = 32
 /** Least experts that a kernel is compiled for; more go up in powers of two. */
 const LEAST_EXPERTS = 64
-/** Shared memory of a block, less what else the kernel keeps there. */
-const MOST_COUNTS = 50_000
+/** Counts that a block has room for, less what else it keeps for every expert. */
+const MOST_COUNTS = 48_000
+/** Slots from which on a cluster of blocks shares them. */
+const MANY_SLOTS = 2048
+const CLUSTER = 8
 
 /** A planned permutation, and where a GPU reports what is wrong with it. */
 export type CheckedPlanCall = PlanPermutationCall & {
@@ -18,18 +21,30 @@ export type CheckedPlanCall = PlanPermutationCall & {
 
 type PlanSize = { readonly experts: number; readonly warps: number }
 
+/** What selects a kernel. */
+export type PlanKind = { readonly experts: number; readonly isShared: boolean }
+
 function planSize(experts: number): PlanSize {
   const room = Math.max(LEAST_EXPERTS, 2 ** Math.ceil(Math.log2(experts)))
   return { experts: room, warps: Math.min(LANES, Math.floor(MOST_COUNTS / room)) }
 }
 
 /** `entry/moe_plan.cu` */
-export function planKernel(experts: number): DeviceKernelSpec {
+export function planKernel({ experts, isShared }: PlanKind): DeviceKernelSpec {
   const size = planSize(experts)
   // sizeof(PlanStorage)
-  const sharedBytes = 4 * (size.warps * size.experts + 2 * size.experts + size.warps + 2)
-  const config = { kExperts: size.experts, kSharedBytes: sharedBytes, kWarps: size.warps }
+  const sharedBytes = 4 * ((size.warps + 4) * size.experts + size.warps + 2)
+  const config = {
+    kClusterBlocks: isShared ? CLUSTER : 1,
+    kExperts: size.experts,
+    kSharedBytes: sharedBytes,
+    kWarps: size.warps,
+  }
   return kernelSpec('moe_plan', 'PlanConfig', config, sharedBytes)
+}
+
+export function planKernelOf({ experts, indices }: CheckedPlanCall): DeviceKernelSpec {
+  return planKernel({ experts, isShared: indices.size > MANY_SLOTS })
 }
 
 /** The members of `PlanArguments` (`kernels/cuda/moe/arguments.cuh`) in their order. */
@@ -52,7 +67,9 @@ function planArguments(call: CheckedPlanCall): ArgumentList {
 /** @throws {DeviceError} when the kernel is not loaded */
 export function enqueueCudaPlan(stream: CudaStream, call: CheckedPlanCall): void {
   const threads = planSize(call.experts).warps * LANES
-  launchKernel(stream, planKernel(call.experts), planArguments(call), { grid: [1], threads })
+  const blocks = call.indices.size > MANY_SLOTS ? CLUSTER : 1
+  const shape = { grid: [blocks], threads, cluster: [blocks] } as const
+  launchKernel(stream, planKernelOf(call), planArguments(call), shape)
 }
 
 /**

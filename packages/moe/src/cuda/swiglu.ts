@@ -8,8 +8,10 @@ import { pushRowSet, rowsOf } from './rows.js'
 /** Threads of a block of `moe_swiglu`, and the elements that they cover. */
 const SWIGLU_THREADS = 128
 const SWIGLU_SPAN = RUN * SWIGLU_THREADS
-/** What a block of `moe_swiglu_quantize` covers. */
-const TILE = { rows: 32, columns: 512, threads: 256 } as const
+/** Columns and warps of a block of `moe_swiglu_quantize`. */
+const TILE = { columns: 512, warps: 8, threads: 256 } as const
+/** Rows that do not fill the GPU get a warp each. */
+const FEW_ROWS = 2048
 
 /** Rows [gate | up] whose activation is wanted as floats. */
 export type SwigluCall = {
@@ -53,20 +55,29 @@ export function swigluQuantizeKernel(kind: {
   readonly input: FloatDType
   readonly scaleDType: ScaleDType
   readonly aligned: boolean
+  readonly rowsPerWarp: 1 | 4
 }): DeviceKernelSpec {
   return kernelSpec('moe_swiglu_quantize', 'SwigluConfig', {
     kAligned: kind.aligned,
     kInput: sourceName(kind.input),
+    kRowsPerWarp: kind.rowsPerWarp,
     kUe8m0: kind.scaleDType === 'ue8m0',
   })
 }
 
-export function swigluQuantizeKernelOf({ input, out }: SwigluQuantizeCall): DeviceKernelSpec {
+/** Most rows of the masked layout hold nothing, and blocks that find that out are not free. */
+function rowsPerWarp({ set }: SwigluQuantizeCall): 1 | 4 {
+  return set.groupSizes === undefined && set.rows <= FEW_ROWS ? 1 : 4
+}
+
+export function swigluQuantizeKernelOf(call: SwigluQuantizeCall): DeviceKernelSpec {
+  const { input, out } = call
   const aligned =
     (out.shape.at(-1) as number) % RUN === 0 &&
     rowsAligned(input, 16) &&
     rowsAligned(out.values, RUN)
-  return swigluQuantizeKernel({ input: input.dtype, scaleDType: out.scales.dtype, aligned })
+  const kind = { input: input.dtype, scaleDType: out.scales.dtype, aligned }
+  return swigluQuantizeKernel({ ...kind, rowsPerWarp: rowsPerWarp(call) })
 }
 
 /** @throws {DeviceError} when the kernel is not loaded */
@@ -105,6 +116,7 @@ export function enqueueCudaSwigluQuantize(stream: CudaStream, call: SwigluQuanti
     .i64(col)
     .u32(columns)
     .u32(0)
-  const grid = [Math.ceil(rows / TILE.rows), Math.ceil(columns / TILE.columns)] as const
+  const tileRows = TILE.warps * rowsPerWarp(call)
+  const grid = [Math.ceil(rows / tileRows), Math.ceil(columns / TILE.columns)] as const
   launchKernel(stream, swigluQuantizeKernelOf(call), list, { grid, threads: TILE.threads })
 }
