@@ -8,6 +8,8 @@
 
 #include "pipeline/ring.cuh"
 #include "quantize/transposed_tile.cuh"
+#include "scheduler/group_rows.cuh"
+#include "scheduler/k_slice.cuh"
 #include "scheduler/tile_order.cuh"
 #include "scheduler/work_list.cuh"
 #include "tma/swizzle.cuh"
@@ -173,6 +175,68 @@ bool columns_have_no_bank_conflict() {
   return true;
 }
 
+// Whatever the offsets and sizes are, a group's rows lie in D.
+bool rows_of_groups_stay_inside() {
+  const int values[] = {-2147483647 - 1, -1, 0, 1, 99, 100, 101, 2147483647};
+  for (int first : values) {
+    for (int second : values) {
+      const GroupRows rows = packed_rows(first, second, 100);
+      if (rows.begin > 100 || rows.count > 100 - rows.begin) return false;
+    }
+    if (masked_rows(first, 3, 100).begin != 300 || masked_rows(first, 3, 100).count > 100) {
+      return false;
+    }
+  }
+  const GroupRows good = packed_rows(20, 70, 100);
+  return good.begin == 20 && good.count == 50 && masked_rows(42, 0, 100).count == 42;
+}
+
+// Every column of a slice is in one step, with those of its block of 128.
+bool steps_cover_slices_of_k() {
+  for (u32 shift = 0; shift < 16; ++shift) {
+    for (u32 size = 1; size < 700; ++size) {
+      const SliceOfK slice = {size, shift};
+      std::vector<int> seen(size, 0);
+      const u32 steps = ceil_div(size, 128u) * (shift == 0 ? 1 : 2);
+      for (u32 step = 0; step < steps; ++step) {
+        const u32 load = shift == 0 ? step : step / 2 + step % 2;
+        const Columns columns = slice.columns_of(step);
+        for (int c = most(columns.begin, 0); c < least(columns.end, 128); ++c) {
+          const int column = static_cast<int>(load * 128) + c - static_cast<int>(shift);
+          if (column < 0 || column >= static_cast<int>(size)) return false;
+          if (static_cast<u32>(column) / 128 != (shift == 0 ? step : step / 2)) return false;
+          ++seen[column];
+        }
+      }
+      for (int count : seen) {
+        if (count != 1) return false;
+      }
+    }
+  }
+  return true;
+}
+
+bool bytes_outside_become_zero() {
+  for (int begin = -5; begin < 9; ++begin) {
+    for (int end = begin; end < 9; ++end) {
+      u32 expected = 0;
+      for (int i = 0; i < 4; ++i) expected |= i >= begin && i < end ? 0xffu << (8 * i) : 0;
+      if (bytes_between(0xffffffffu, begin, end) != expected) return false;
+    }
+  }
+  return true;
+}
+
+bool the_last_rounds_are_streamed() {
+  for (u32 tiles = 0; tiles < 300; ++tiles) {
+    const u32 tail = streamed_of(Streaming::kTail, tiles, 66);
+    if (tail > tiles || (tail != tiles && (tiles - tail) % 66 != 0)) return false;
+    if (streamed_of(Streaming::kWhole, tiles, 66) != 0) return false;
+    if (streamed_of(Streaming::kAll, tiles, 66) != tiles) return false;
+  }
+  return true;
+}
+
 bool ring_alternates_its_parity() {
   Ring<5> ring;
   for (u32 step = 0; step < 40; ++step, ring.advance()) {
@@ -186,6 +250,10 @@ bool ring_alternates_its_parity() {
 
 int main() {
   using namespace deepgemm;
+  report("rows of groups stay inside", rows_of_groups_stay_inside());
+  report("steps cover slices of K", steps_cover_slices_of_k());
+  report("bytes outside become zero", bytes_outside_become_zero());
+  report("the last rounds are streamed", the_last_rounds_are_streamed());
   report("a work list covers every K block of every tile once",
          holds_for_random_shapes(covers_everything_once));
   report("owners ask for the partial sums that are owed, after paying their own",

@@ -107,13 +107,13 @@ describe('a grouped product on a GPU', () => {
   })
 
   it('of masked groups sees the slabs of all groups as one matrix', async () => {
-    const a = tokens([4, 300, 256])
-    own(await groupedGemmMasked(a, weights([4, 256, 256]), i32(1, 2, 3, 4), { expectedM: 200 }))
+    const a = tokens([4, 300, 2048])
+    own(await groupedGemmMasked(a, weights([4, 2048, 2048]), i32(1, 2, 3, 4), { expectedM: 200 }))
     expect([argument('leftExtent'), argument('groupRows')]).toEqual([1200, 300])
-    expect(tensorMap('left').extents).toEqual([256, 1200])
-    // Scales of a group are slabs of their own: two K blocks each.
-    expect(tensorMap('leftScales')).toEqual({ rank: 2, extents: [300, 8], rowBytes: 1200 })
-    expect(tensorMap('out').extents).toEqual([256, 1200])
+    expect(tensorMap('left').extents).toEqual([2048, 1200])
+    // Scales of a group are slabs of their own: 16 K blocks each.
+    expect(tensorMap('leftScales')).toEqual({ rank: 2, extents: [300, 64], rowBytes: 1200 })
+    expect(tensorMap('out').extents).toEqual([2048, 1200])
   })
 
   it('of slices of K reads both scales in bulk', async () => {
@@ -134,11 +134,12 @@ describe('a grouped product on a GPU', () => {
   })
 
   it('takes its kernel by the rows that are expected, not by those there is room for', async () => {
-    const [a, b, sizes] = [tokens([8, 512, 256]), weights([8, 512, 256]), i32(...Array(8).fill(1))]
+    const [a, b] = [tokens([4, 512, 2048]), weights([4, 1024, 2048])]
+    const sizes = i32(1, 1, 1, 1)
     own(await groupedGemmMasked(a, b, sizes, { expectedM: 4 }))
-    expect(argument('leftExtent')).toBe(512)
+    expect(argument('leftExtent')).toBe(1024)
     own(await groupedGemmMasked(a, b, sizes, { expectedM: 500 }))
-    expect(argument('leftExtent')).toBe(8 * 512)
+    expect(argument('leftExtent')).toBe(4 * 512)
   })
 
   it('copies scales that are in another form', async () => {

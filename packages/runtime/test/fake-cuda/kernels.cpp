@@ -91,6 +91,7 @@ constexpr Kernel kKernels[] = {
     {"bench_empty", nothing},
     {"transpose_e4m3", keep_arguments<208>},
     {"relayout_scales", keep_arguments<136>},
+    {"check_groups", keep_arguments<32>},
     {"moe_route", keep_arguments<72>},
     {"moe_plan", keep_arguments<72>},
     {"moe_permute", keep_arguments<128>},
@@ -184,5 +185,11 @@ EXPORT CUresult cuTensorMapEncodeTiled(CUtensorMap* map, int type, uint32_t rank
     if (i + 1 < rank) map->opaque[7 + i] = strides[i];
     map->opaque[11 + i] = box[i] | uint64_t{steps[i]} << 32;
   }
+  return 0;
+}
+
+EXPORT CUresult cuTensorMapReplaceAddress(CUtensorMap* map, void* address) {
+  if (CUresult status = begin("cuTensorMapReplaceAddress")) return status;
+  map->opaque[0] = reinterpret_cast<uint64_t>(address);
   return 0;
 }
