@@ -1,4 +1,4 @@
-import { DeviceError, DisposedError } from '@deepgemm/core'
+import { DeviceError, DisposedError, type Tensor } from '@deepgemm/core'
 import { ArgumentList, CudaDevice, CudaLaunchError } from '@deepgemm/runtime/cuda'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
@@ -66,6 +66,49 @@ describe('a prepared launch', () => {
     graph.dispose()
     from.dispose()
     to.dispose()
+  })
+
+  it('can be pointed at other tensors', async () => {
+    const { launch, from, to } = prepareCopy(Uint8Array.of(1, 2, 3))
+    const other = prepareCopy(Uint8Array.of(7, 8, 9))
+    launch.rebind([other.to, other.from])
+    launch.run(device.defaultStream)
+    expect(await other.to.toBytes()).toEqual(Uint8Array.of(7, 8, 9))
+    expect(await to.toBytes()).toEqual(new Uint8Array(3))
+    from.dispose()
+    expect(launch.run(device.defaultStream)).toBe(true)
+    other.from.dispose()
+    expect(launch.run(device.defaultStream)).toBe(false)
+    expect(() => launch.rebind([to])).toThrow(/another number of tensors: given 1; allowed 2/)
+    expect(() => launch.rebind([to, from])).toThrow(DisposedError)
+    await using second = new CudaDevice()
+    using foreign = bytesOn(second, 3)
+    expect(() => launch.rebind([to, foreign])).toThrow(DeviceError)
+    for (const owned of [to, other.to]) owned.dispose()
+  })
+
+  it('has other addresses in its tensor maps then, and the same extents', async () => {
+    const module = device.loadModule(cubin)
+    const rows = {
+      dtype: 'bf16',
+      extents: [64, 4],
+      rowBytes: 128,
+      box: [64, 4],
+      swizzle: 0,
+    } as const
+    const matrices = [1, 2].map(() => device.zeros({ dtype: 'bf16', shape: [8, 64] }))
+    const [first, second] = matrices as [(typeof matrices)[0], (typeof matrices)[0]]
+    using out = bytesOn(device, 144)
+    const argumentsOf = (matrix: Tensor) =>
+      new ArgumentList('struct').tensorMap(matrix, rows).pointer(out).i32(5).f32(2)
+    const kernel = module.kernel('store_struct')
+    kernel.launch(argumentsOf(second.slice(0, 2, 6)), one)
+    const expected = await out.toBytes()
+    const launch = kernel.prepare(argumentsOf(first), one)
+    launch.rebind([second.slice(0, 2, 6), out])
+    launch.run(device.defaultStream)
+    expect(await out.toBytes()).toEqual(expected)
+    for (const owned of matrices) owned.dispose()
   })
 
   it('runs no more once a buffer or the module is gone, and says so', () => {

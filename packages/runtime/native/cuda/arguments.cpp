@@ -6,12 +6,8 @@ namespace {
 // Kinds of arguments, as in TypeScript's `argument-list.ts`.
 enum Kind : int32_t { kPointer, kI32, kU32, kI64, kF32, kTensorMap, kNoTensorMap };
 
-// (memory index or -1 for a null pointer, byte offset)
-CUdeviceptr read_address(Numbers& numbers, Arguments::Memories memories) {
-  const int64_t index = numbers.i64();
-  const int64_t offset = numbers.i64();
-  if (index < 0) return 0;
-  return memories[static_cast<size_t>(index)]->address() + static_cast<CUdeviceptr>(offset);
+size_t round_up(size_t value, size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
 }
 
 }  // namespace
@@ -27,7 +23,7 @@ Arguments::Arguments(const Driver& driver, Numbers& numbers, Memories memories)
   for (uint32_t i = 0; i < count; i++) {
     switch (static_cast<Kind>(numbers.i32())) {
       case kPointer:
-        append(read_address(numbers, memories));
+        append(read_address(numbers, memories, false));
         break;
       case kI32:
         append(numbers.i32());
@@ -51,8 +47,30 @@ Arguments::Arguments(const Driver& driver, Numbers& numbers, Memories memories)
   }
 }
 
+// (memory index or -1 for a null pointer, byte offset) of the argument that is placed next.
+CUdeviceptr Arguments::read_address(Numbers& numbers, Memories memories, bool in_map) {
+  const int64_t index = numbers.i64();
+  const int64_t offset = numbers.i64();
+  if (index < 0) return 0;
+  addresses_.push_back(
+      {round_up(used_, in_map ? alignof(CUtensorMap) : alignof(CUdeviceptr)), in_map});
+  return memories[static_cast<size_t>(index)]->address() + static_cast<CUdeviceptr>(offset);
+}
+
+void Arguments::rebind(const Driver& driver, Memories memories, const double* offsets) {
+  for (size_t i = 0; i < addresses_.size(); i++) {
+    const CUdeviceptr address = memories[i]->address() + static_cast<CUdeviceptr>(offsets[i]);
+    std::byte* at = bytes_.get() + addresses_[i].at;
+    if (addresses_[i].in_map) {
+      driver.tensor_map_move(reinterpret_cast<CUtensorMap*>(at), reinterpret_cast<void*>(address));
+    } else {
+      *reinterpret_cast<CUdeviceptr*>(at) = address;
+    }
+  }
+}
+
 void* Arguments::place(size_t bytes, size_t alignment) {
-  used_ = (used_ + alignment - 1) / alignment * alignment;
+  used_ = round_up(used_, alignment);
   void* at = bytes_.get() + used_;
   used_ += bytes;
   pointers_.push_back(at);
@@ -63,7 +81,7 @@ void* Arguments::place(size_t bytes, size_t alignment) {
 // L2 promotion), innermost dimension first. Outside the tensor reads give zeros.
 void Arguments::append_tensor_map(const Driver& driver, Numbers& numbers, Memories memories) {
   constexpr uint32_t kMaxRank = 5;
-  const CUdeviceptr address = read_address(numbers, memories);
+  const CUdeviceptr address = read_address(numbers, memories, true);
   const int data_type = numbers.i32();
   const uint32_t rank = numbers.u32();
   uint64_t extents[kMaxRank];

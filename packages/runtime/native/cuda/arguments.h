@@ -40,9 +40,23 @@ class Arguments {
   // takes a struct.
   void** pointers() { return as_struct_ ? &whole_ : pointers_.data(); }
 
+  // Gives every address, null pointers left out, another one: `offset` bytes into the memory of the
+  // same place in the lists. The extents of tensor maps stay. Throws a Failure.
+  void rebind(const Driver& driver, Memories memories, const double* offsets);
+
+  // How many addresses there are.
+  size_t addresses() const { return addresses_.size(); }
+
  private:
   void* place(size_t bytes, size_t alignment);
   void append_tensor_map(const Driver& driver, Numbers& numbers, Memories memories);
+  CUdeviceptr read_address(Numbers& numbers, Memories memories, bool in_map);
+
+  // Where an address lies: in a tensor map, or by itself.
+  struct Address {
+    size_t at;
+    bool in_map;
+  };
 
   template <typename T>
   void append(const T& value) {
@@ -59,6 +73,7 @@ class Arguments {
   std::unique_ptr<std::byte[], Free> bytes_;
   size_t used_ = 0;
   std::vector<void*> pointers_;
+  std::vector<Address> addresses_;
   void* whole_;
 };
 

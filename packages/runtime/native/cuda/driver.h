@@ -109,6 +109,7 @@ struct Driver {
   Call<CUresult(CUtensorMap*, int, uint32_t, void*, const uint64_t*, const uint64_t*,
                 const uint32_t*, const uint32_t*, int, int, int, int)>
       tensor_map_encode{library, "cuTensorMapEncodeTiled"};
+  Call<CUresult(CUtensorMap*, void*)> tensor_map_move{library, "cuTensorMapReplaceAddress"};
 };
 
 }  // namespace deepgemm::cuda

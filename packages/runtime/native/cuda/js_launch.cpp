@@ -22,7 +22,10 @@ PackedLaunch::Memories memories_of(const Napi::Value& value) {
 class Launch : public Napi::ObjectWrap<Launch> {
  public:
   static void define(Napi::Env env, Napi::Object exports) {
-    exports.Set("Launch", DefineClass(env, "CudaLaunch", {InstanceMethod<&Launch::run>("run")}));
+    exports.Set("Launch", DefineClass(env, "CudaLaunch",
+                                      {InstanceMethod<&Launch::run>("run"),
+                                       InstanceMethod<&Launch::rebind>("rebind"),
+                                       InstanceMethod<&Launch::addresses>("addresses")}));
   }
 
   // new Launch(function, numbers: Float64Array, memories)
@@ -42,6 +45,19 @@ class Launch : public Napi::ObjectWrap<Launch> {
     const auto& stream = Stream::of(info[0]).handle();
     const bool ran = guarded(info.Env(), stream->driver(), [&] { return packed_->run(stream); });
     return Napi::Boolean::New(info.Env(), ran);
+  }
+
+  // rebind(memories, offsets: Float64Array): one of each per address.
+  void rebind(const Napi::CallbackInfo& info) {
+    const auto memories = memories_of(info[0]);
+    const double* offsets = info[1].As<Napi::Float64Array>().Data();
+    if (memories.empty()) return;
+    guarded(info.Env(), memories.front()->context()->driver(),
+            [&] { packed_->rebind(memories, offsets); });
+  }
+
+  Napi::Value addresses(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(packed_->addresses()));
   }
 
   std::unique_ptr<PackedLaunch> packed_;

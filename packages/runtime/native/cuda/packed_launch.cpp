@@ -27,15 +27,21 @@ void PackedLaunch::describe(Numbers& numbers) {
   overlap.value.flag = 1;
 }
 
+void PackedLaunch::rebind(const Memories& memories, const double* offsets) {
+  if (memories.empty()) return;
+  arguments_->rebind(memories.front()->context()->driver(), memories, offsets);
+  memories_.assign(memories.begin(), memories.end());
+}
+
 bool PackedLaunch::run(const std::shared_ptr<StreamHandle>& stream) {
   const auto module = module_.lock();
   if (!module) return false;
+  stream->context()->enter();
   for (const auto& memory : memories_) {
     const auto held = memory.lock();
     if (!held || held->released()) return false;
+    held->use(stream);
   }
-  stream->context()->enter();
-  for (const auto& memory : memories_) memory.lock()->use(stream);
   module->use(stream);
   config_.stream = stream->get();
   stream->driver().launch(&config_, function_, arguments_->pointers(), nullptr);

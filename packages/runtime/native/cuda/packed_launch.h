@@ -21,6 +21,10 @@ class PackedLaunch {
   PackedLaunch(const PackedLaunch&) = delete;
   PackedLaunch& operator=(const PackedLaunch&) = delete;
 
+  // Points its addresses elsewhere; see `Arguments::rebind`. Throws a Failure.
+  void rebind(const Memories& memories, const double* offsets);
+  size_t addresses() const { return arguments_->addresses(); }
+
   // Enqueues it. False, and nothing is enqueued, when the module or a memory was given up. Throws a
   // Failure.
   bool run(const std::shared_ptr<StreamHandle>& stream);

@@ -138,6 +138,9 @@ export interface NativeCudaFunction {
 export interface NativeCudaLaunch {
   /** False, and nothing is enqueued, when the module or a memory was disposed. */
   run(stream: NativeCudaStream): boolean
+  /** Points the addresses elsewhere, null pointers left out: a memory and an offset for each. */
+  rebind(memories: readonly NativeCudaMemory[], offsets: Float64Array): void
+  addresses(): number
 }
 
 export interface NativeCudaGraph {
