@@ -22,6 +22,7 @@ const ALLOWED = {
   dense: KINDS,
   moe: KINDS,
   deepgemm: LIBRARY,
+  'moe-server': ['deepgemm'],
   'tiny-moe': ['deepgemm'],
   cli: [...LIBRARY, 'deepgemm', 'tiny-moe'],
   bench: [...LIBRARY, 'deepgemm'],

@@ -8,7 +8,7 @@ import { type DenseProduct, planDense } from './dense-product.js'
 import type { MoeModel, SwigluWeights } from './model.js'
 
 /** Enqueues rows of all experts times their weights. */
-export type RowsProduct = (
+type RowsProduct = (
   stream: Stream,
   operands: {
     readonly a: QuantizedTensor

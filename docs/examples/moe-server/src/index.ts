@@ -1,0 +1,5 @@
+export { Batcher, type BatcherOptions, BusyError, ClosedError, type Compute } from './batcher.js'
+export { demoLayer, type LayerRoom, type LayerShape, SHAPES } from './demo-layer.js'
+export { type Answer, type LoadResult, type LoadSpec, loadTest, post } from './load-test.js'
+export { encodeRows, Service, type ServiceOptions } from './service.js'
+export { Stats } from './stats.js'
