@@ -1,5 +1,12 @@
 import type { GemmForm } from '@deepgemm/core'
-import { fp8GemmNN, fp8GemmNT, fp8GemmTN, fp8GemmTT, planGemm } from '@deepgemm/dense'
+import {
+  fp8GemmNN,
+  fp8GemmNT,
+  fp8GemmTN,
+  fp8GemmTT,
+  type GemmPlan,
+  planGemm,
+} from '@deepgemm/dense'
 import { allocateQuantized } from '@deepgemm/runtime'
 import { describe, expect, it } from 'vitest'
 import { address, argument, useFakeGpu } from './support/fake-gpu.js'
@@ -138,27 +145,59 @@ describe('a run like an earlier one', () => {
     for (const owned of [a, b, out]) owned.dispose()
   })
 
-  it('is told from one with other memory, rows, output, stream or promise', async () => {
+  it('is told from one of other rows, alignment, strides or promise', async () => {
     const plan = await planGemm(gpu.device, { n: 520, k: 1040, m: { max: 300 } })
     const { a, b } = operands('NT', [300, 520, 1040])
     const other = operands('NT', [16, 520, 1040])
-    const out = gpu.device.zeros({ dtype: 'bf16', shape: [600, 520] })
-    using stream = gpu.device.createStream()
-    const top = out.slice(0, 0, 300)
+    const out = gpu.device.zeros({ dtype: 'bf16', shape: [300, 528] })
+    const narrow = out.slice(1, 0, 520)
+    const dense = gpu.device.zeros({ dtype: 'bf16', shape: [300, 520] })
     const encoded = (run: Parameters<typeof plan.run>[0]): boolean => {
       const before = gpu.fake.calls()['cuTensorMapEncodeTiled']
       plan.run(run)
       return gpu.fake.calls()['cuTensorMapEncodeTiled'] !== before
     }
-    expect(encoded({ a, b, out: top })).toBe(true)
-    expect(encoded({ a, b: other.b, out: top })).toBe(true)
-    expect(encoded({ a: other.a, b, out: out.slice(0, 0, 16) })).toBe(true)
-    expect(encoded({ a, b, out: out.slice(0, 300, 600) })).toBe(true)
-    expect(encoded({ a, b, out: top, stream })).toBe(true)
-    expect(encoded({ a, b, out: top, weightsReady: true })).toBe(true)
-    expect(encoded({ a, b, out: top })).toBe(false)
+    expect(encoded({ a, b, out: narrow })).toBe(true)
+    expect(encoded({ a: other.a, b, out: out.slice(0, 0, 16).slice(1, 0, 520) })).toBe(true)
+    expect(encoded({ a, b, out: dense })).toBe(true)
+    expect(encoded({ a, b, out: narrow, weightsReady: true })).toBe(true)
+    expect(encoded({ a, b, out: narrow })).toBe(false)
+    expect(() => plan.run({ a, b, out: out.slice(1, 4, 524) })).toThrow(/byte offset 8/)
     await gpu.device.synchronize()
-    for (const owned of [a, b, other.a, other.b, out]) owned.dispose()
+    for (const owned of [a, b, other.a, other.b, out, dense]) owned.dispose()
+  })
+
+  it('passes what a plan of its own would pass, wherever its tensors lie', async () => {
+    // Tiles that are shared along K: the workspace is an argument too.
+    const spec = { n: 512, k: 7168, m: { max: 64 } } as const
+    const plan = await planGemm(gpu.device, spec)
+    using second = gpu.device.createStream()
+    const shape = [64, spec.n, spec.k] as const
+    const [first, next] = [operands('NT', shape), operands('NT', shape)]
+    const out = gpu.device.zeros({ dtype: 'bf16', shape: [128, spec.n] })
+    const [top, bottom] = [out.slice(0, 0, 64), out.slice(0, 64, 128)]
+    const passed = async (by: GemmPlan, run: Parameters<typeof plan.run>[0]) => {
+      by.run(run)
+      await gpu.device.synchronize()
+      return Buffer.from(gpu.fake.lastArguments()).toString('hex')
+    }
+    await passed(plan, { ...first, out: top })
+    expect(argument(gpu.fake, 'streamedTiles')).toBeGreaterThan(0)
+    const encodings = gpu.fake.calls()['cuTensorMapEncodeTiled']
+    const runs = [
+      { ...next, out: bottom },
+      { a: first.a, b: next.b, out: top },
+      { ...next, out: bottom, stream: second },
+      { ...first, out: top },
+    ]
+    const moved: string[] = []
+    for (const run of runs) moved.push(await passed(plan, run))
+    expect(gpu.fake.calls()['cuTensorMapEncodeTiled']).toBe(encodings)
+    expect(new Set(moved).size).toBe(runs.length)
+    for (const [i, run] of runs.entries()) {
+      expect(moved[i]).toBe(await passed(await planGemm(gpu.device, spec), run))
+    }
+    for (const owned of [first.a, first.b, next.a, next.b, out]) owned.dispose()
   })
 
   it('is refused once an operand, the output or the workspace is gone', async () => {

@@ -1,6 +1,7 @@
 import type { GemmProblem, QuantizedTensor, Tensor } from '@deepgemm/core'
 import {
   clusterSize,
+  isStaged,
   operandExtents,
   type Sm90Choice,
   type Sm90Config,
@@ -67,6 +68,24 @@ export function gemmArguments(
     .u32(schedule.workers)
     .u32(schedule.streamedTiles)
     .u32(weightsReady ? 1 : 0)
+}
+
+/** The tensors whose addresses `gemmArguments` has, in their order. */
+export function gemmAddresses(
+  config: Sm90Config,
+  { a, b, out }: Pick<KernelCall, 'a' | 'b' | 'out'>,
+  workspace: PartialSums,
+): readonly Tensor[] {
+  const [left, right] = config.swapped ? [b, a] : [a, b]
+  const tensors: Tensor[] = [left.values, right.values]
+  if (config.leftScaling === 'vectors') tensors.push(left.scales.tensor)
+  if (config.rightScaling === 'vectors') tensors.push(right.scales.tensor)
+  if (isStaged(config)) tensors.push(out)
+  const blockScales = blockScalesOf(config, b.scales.tensor)
+  if (blockScales !== undefined) tensors.push(blockScales)
+  tensors.push(out)
+  if (workspace !== undefined) tensors.push(workspace.partials, workspace.flags)
+  return tensors
 }
 
 function blockScalesOf(config: Sm90Config, scales: Tensor): Tensor | undefined {

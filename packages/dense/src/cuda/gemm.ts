@@ -1,12 +1,13 @@
-import { DisposedError } from '@deepgemm/core'
-import type { Sm90Config } from '@deepgemm/core/sm90'
+import { DisposedError, type Tensor } from '@deepgemm/core'
+import type { Sm90Choice, Sm90Config } from '@deepgemm/core/sm90'
 import type { CudaKernel, CudaStream, PreparedLaunch } from '@deepgemm/runtime/cuda'
 import type { GemmCall, GemmPlacement, GemmRange, PreparedGemm } from '../backend.js'
-import { gemmArguments, gemmGeometry } from './arguments.js'
+import { gemmAddresses, gemmArguments, gemmGeometry } from './arguments.js'
 import { Chooser } from './configs.js'
 import { LaunchCache, runAll } from './launch-cache.js'
 import { groupOf, kernelOperand, matrixOf } from './operands.js'
 import { requireCudaCall } from './requirements.js'
+import { TemplateCache } from './template-cache.js'
 import { GemmWorkspace } from './workspace.js'
 
 /** The kernels for a range of products, loaded, with the launches of earlier runs. */
@@ -15,6 +16,7 @@ export class CudaGemm implements PreparedGemm {
   readonly #kernels: ReadonlyMap<Sm90Config, CudaKernel>
   readonly #chooser: Chooser
   readonly #workspace: GemmWorkspace
+  readonly #templates = new TemplateCache()
   readonly #cache = new LaunchCache()
 
   constructor(
@@ -30,7 +32,7 @@ export class CudaGemm implements PreparedGemm {
   }
 
   replay(placement: GemmPlacement): boolean {
-    return this.#cache.replay(placement)
+    return this.#templates.replay(placement) || this.#cache.replay(placement)
   }
 
   reserve(stream: CudaStream): void {
@@ -40,19 +42,23 @@ export class CudaGemm implements PreparedGemm {
   enqueue(stream: CudaStream, call: GemmCall): void {
     if (isEmpty(call)) return
     requireCudaCall(call)
-    const launches = this.#prepare(stream, call)
+    const choice = this.#chooser.choose(call.problem.m)
+    const launches = this.#prepare(stream, call, choice)
     if (!runAll(launches, stream)) {
       throw new DisposedError('The device of a plan was disposed', {
         remedy: 'Keep a device open while its plans run.',
       })
     }
-    this.#cache.store({ ...call, stream }, launches)
+    const placement = { ...call, stream }
+    const [launch] = launches
+    if (call.a.shape.length === 2 && launches.length === 1 && launch !== undefined) {
+      this.#templates.store(placement, launch, (other) => this.#rebind(launch, choice, other))
+    } else this.#cache.store(placement, launches)
   }
 
   /** For every product of a batch: what brings operands into the kernels' form, and the kernel. */
-  #prepare(stream: CudaStream, call: GemmCall): readonly PreparedLaunch[] {
+  #prepare(stream: CudaStream, call: GemmCall, choice: Sm90Choice): readonly PreparedLaunch[] {
     const { form, problem, weightsReady } = call
-    const choice = this.#chooser.choose(problem.m)
     const kernel = this.#kernels.get(choice.config) as CudaKernel
     const partials = this.#workspace.partialSums(stream, choice.schedule)
     const roles = {
@@ -74,6 +80,19 @@ export class CudaGemm implements PreparedGemm {
       const gemm = kernel.prepare(args, gemmGeometry(choice))
       return [a.launch, b.launch, gemm].filter((launch) => launch !== undefined)
     }).flat()
+  }
+
+  /** Points a product's launch at other tensors of the same shapes; false when one is not usable. */
+  #rebind(launch: PreparedLaunch, { config, schedule }: Sm90Choice, to: GemmPlacement): boolean {
+    const stream = to.stream as CudaStream
+    const { device } = stream
+    const isUsable = ({ storage }: Tensor): boolean =>
+      !storage.disposed && storage.device === device
+    const { a, b, out } = to
+    const tensors = [a.values, a.scales.tensor, b.values, b.scales.tensor, out]
+    if (!tensors.every(isUsable)) return false
+    launch.rebind(gemmAddresses(config, to, this.#workspace.partialSums(stream, schedule)))
+    return true
   }
 }
 

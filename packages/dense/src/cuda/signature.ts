@@ -4,44 +4,45 @@ import type { QuantizedTensor, Tensor } from '@deepgemm/core'
 import type { CudaBuffer, CudaStream } from '@deepgemm/runtime/cuda'
 import type { GemmPlacement } from '../backend.js'
 
-/** Of a tensor: its storage, offset, dtype, rank, three extents and three strides. */
-const PER_TENSOR = 10
 const TENSORS = 5
-/** And of a run: the formats of both scales, the stream and the promise about the weights. */
-export const SIGNATURE_LENGTH: number = PER_TENSOR * TENSORS + 4
+/** Of a tensor's shape: rank and dtype, alignment, three extents and three strides. */
+const PER_SHAPE = 8
+/** And of a run: the formats of both scales and the promise about the weights. */
+export const SHAPE_LENGTH: number = TENSORS * PER_SHAPE + 3
+/** Of a tensor's place: its storage and offset; and the stream. */
+export const IDENTITY_LENGTH: number = TENSORS * 2 + 1
+
+/** Offsets that differ by this are the same to copies and kernels, in bytes. */
+const ALIGNMENT = 16
 
 const DTYPES = ['e4m3', 'f32', 'ue8m0', 'bf16']
 const RECIPES = ['1x128', '128x128', '128x1']
 
 /**
- * Writes all that validation and arguments depend on: equal signatures of live tensors pose the
- * same launches. Storages count by a number that is never used twice, so nothing is kept alive.
- * Tensors that are not of a GPU write NaN, which equals nothing.
+ * Writes all that validation and arguments depend on, except where tensors lie: equal numbers pose
+ * the same launch at other addresses.
  */
-export function writeSignature(into: Float64Array, placement: GemmPlacement): void {
-  const { a, b, out, stream, weightsReady } = placement
+export function writeShape(into: Float64Array, placement: GemmPlacement): void {
+  const { a, b, out } = placement
   writeTensor(into, 0, a.values)
-  writeTensor(into, PER_TENSOR, a.scales.tensor)
-  writeTensor(into, 2 * PER_TENSOR, b.values)
-  writeTensor(into, 3 * PER_TENSOR, b.scales.tensor)
-  writeTensor(into, 4 * PER_TENSOR, out)
-  const rest = TENSORS * PER_TENSOR
+  writeTensor(into, PER_SHAPE, a.scales.tensor)
+  writeTensor(into, 2 * PER_SHAPE, b.values)
+  writeTensor(into, 3 * PER_SHAPE, b.scales.tensor)
+  writeTensor(into, 4 * PER_SHAPE, out)
+  const rest = TENSORS * PER_SHAPE
   into[rest] = formatOf(a)
   into[rest + 1] = formatOf(b)
-  into[rest + 2] = (stream as CudaStream).serial
-  into[rest + 3] = weightsReady ? 1 : 0
+  into[rest + 2] = placement.weightsReady ? 1 : 0
 }
 
 function writeTensor(into: Float64Array, at: number, tensor: Tensor): void {
-  const { storage, shape, strides } = tensor
+  const { shape, strides } = tensor
   const rank = shape.length
-  into[at] = (storage as CudaBuffer).serial
-  into[at + 1] = tensor.byteOffset
-  into[at + 2] = DTYPES.indexOf(tensor.dtype)
-  into[at + 3] = rank
+  into[at] = 8 * DTYPES.indexOf(tensor.dtype) + rank
+  into[at + 1] = tensor.byteOffset % ALIGNMENT
   for (let i = 0; i < 3; i++) {
-    into[at + 4 + i] = i < rank ? (shape[i] as number) : 0
-    into[at + 7 + i] = i < rank ? (strides[i] as number) : 0
+    into[at + 2 + i] = i < rank ? (shape[i] as number) : 0
+    into[at + 5 + i] = i < rank ? (strides[i] as number) : 0
   }
 }
 
@@ -49,26 +50,35 @@ function formatOf({ scales }: QuantizedTensor): number {
   return 2 * RECIPES.indexOf(scales.recipe) + (scales.orientation === 'k-major' ? 1 : 0)
 }
 
-/** A number in [0, `slots`) of a signature; `slots` is a power of two. */
-export function slotOf(signature: Float64Array, slots: number): number {
+/**
+ * Writes where tensors lie and which stream it is. Storages and streams count by numbers that are
+ * never used twice, so nothing is kept alive; tensors that are not of a GPU write NaN, which equals
+ * nothing.
+ */
+export function writeIdentity(into: Float64Array, { a, b, out, stream }: GemmPlacement): void {
+  writePlace(into, 0, a.values)
+  writePlace(into, 2, a.scales.tensor)
+  writePlace(into, 4, b.values)
+  writePlace(into, 6, b.scales.tensor)
+  writePlace(into, 8, out)
+  into[10] = (stream as CudaStream).serial
+}
+
+function writePlace(into: Float64Array, at: number, { storage, byteOffset }: Tensor): void {
+  into[at] = (storage as CudaBuffer).serial
+  into[at + 1] = byteOffset
+}
+
+/** A number in [0, `slots`) for some numbers; `slots` is a power of two. */
+export function slotOf(numbers: Float64Array, slots: number): number {
   let hash = 0
-  // Storage, offset and first extent tell most tensors apart.
-  for (let at = 0; at < TENSORS * PER_TENSOR; at += PER_TENSOR) {
-    hash = mix(hash, signature[at] as number)
-    hash = mix(hash, signature[at + 1] as number)
-    hash = mix(hash, signature[at + 4] as number)
-  }
-  for (let at = TENSORS * PER_TENSOR; at < SIGNATURE_LENGTH; at++) {
-    hash = mix(hash, signature[at] as number)
+  for (let i = 0; i < numbers.length; i++) {
+    hash = (Math.imul(hash, 0x9e3779b1) + (numbers[i] as number)) | 0
   }
   return (hash ^ (hash >>> 15)) & (slots - 1)
 }
 
-function mix(hash: number, value: number): number {
-  return (Math.imul(hash, 0x9e3779b1) + value) | 0
-}
-
-export function sameSignature(x: Float64Array, y: Float64Array): boolean {
+export function sameNumbers(x: Float64Array, y: Float64Array): boolean {
   for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return false
   return true
 }

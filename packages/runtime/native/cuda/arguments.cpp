@@ -1,5 +1,7 @@
 #include "arguments.h"
 
+#include <cstring>
+
 namespace deepgemm::cuda {
 namespace {
 
@@ -15,9 +17,11 @@ size_t round_up(size_t value, size_t multiple) {
 Arguments::Arguments(const Driver& driver, Numbers& numbers, Memories memories)
     : as_struct_(numbers.flag()) {
   const uint32_t count = numbers.u32();
-  const auto bytes = static_cast<size_t>(numbers.i64());
-  bytes_.reset(static_cast<std::byte*>(
-      ::operator new[](bytes, std::align_val_t(alignof(CUtensorMap)))));
+  // The driver copies a struct with the padding at its end, which is as long as its alignment asks.
+  const auto bytes = round_up(static_cast<size_t>(numbers.i64()), alignof(CUtensorMap));
+  bytes_.reset(
+      static_cast<std::byte*>(::operator new[](bytes, std::align_val_t(alignof(CUtensorMap)))));
+  std::memset(bytes_.get(), 0, bytes);
   whole_ = bytes_.get();
   pointers_.reserve(count);
   for (uint32_t i = 0; i < count; i++) {

@@ -69,9 +69,8 @@ void launch(const Napi::CallbackInfo& info) {
   const Function& function = Function::of(info[1]);
   const Numbers numbers(info[2].As<Napi::Float64Array>().Data());
   const auto memories = memories_of(info[3]);
-  guarded(info.Env(), stream->driver(), [&] {
-    PackedLaunch(function.module(), function.get(), numbers, memories).run(stream);
-  });
+  guarded(info.Env(), stream->driver(),
+          [&] { PackedLaunch(function.module(), function.get(), numbers, memories).run(stream); });
 }
 
 }  // namespace
