@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { disposeAll } from './support/dispose.js'
 import {
   activations,
+  limitsOf,
   plainCase,
   type RowsCase,
   rowsCases,
@@ -21,9 +22,8 @@ import {
 } from './support/grouped-cases.js'
 import { expectResult, startOutput } from './support/output.js'
 
-const RUNS = 200
-
 describe.each(await availableDevices(Device))('a grouped product over rows on $kind', (kind) => {
+  const { runs: numRuns, accumulation } = limitsOf(kind.kind)
   let device: Device
 
   beforeAll(async () => {
@@ -49,7 +49,7 @@ describe.each(await availableDevices(Device))('a grouped product over rows on $k
     const index = Int32Array.from(groupIndex)
     await groupedGemmContiguous(a, b, index, { out: started.out, accumulate })
     const c = started.c && { c: started.c }
-    await expectResult(started, referenceContiguous({ ...host, groupIndex, ...c }))
+    await expectResult(started, referenceContiguous({ ...host, groupIndex, ...c, ...accumulation }))
     disposeAll(a, b, started.out)
   }
 
@@ -61,7 +61,7 @@ describe.each(await availableDevices(Device))('a grouped product over rows on $k
     const started = await startOutput(device, { ...spec, shape: [rows, spec.n] })
     await groupedGemmPacked(a, b, offsets, { out: started.out, accumulate })
     const c = started.c && { c: started.c }
-    await expectResult(started, referencePacked({ ...host, offsets, ...c }))
+    await expectResult(started, referencePacked({ ...host, offsets, ...c, ...accumulation }))
     disposeAll(a, b, started.out)
   }
 
@@ -77,23 +77,27 @@ describe.each(await availableDevices(Device))('a grouped product over rows on $k
     await groupedGemmMasked(a, b, sizes, { out: started.out, accumulate, expectedM })
     const host = { a: hostA.map(operandOf), b: hostB.map(operandOf), sizes }
     const c = started.c && { c: started.c }
-    await expectResult(started, referenceMasked({ ...host, ...c }))
+    await expectResult(started, referenceMasked({ ...host, ...c, ...accumulation }))
     disposeAll(a, b, started.out)
   }
 
   it('multiplies contiguous groups and zeroes padding rows', async () => {
     // A group takes 128 rows whatever its size, and padding costs the reference nothing.
-    await fc.assert(fc.asyncProperty(rowsCases(40), checkContiguous), { numRuns: RUNS })
+    await fc.assert(fc.asyncProperty(rowsCases(40, kind.kind), checkContiguous), { numRuns })
   })
 
   it('multiplies packed groups and leaves rows outside untouched', async () => {
     const spare = fc.nat({ max: 5 })
-    await fc.assert(fc.asyncProperty(rowsCases(70), spare, spare, checkPacked), { numRuns: RUNS })
+    await fc.assert(fc.asyncProperty(rowsCases(70, kind.kind), spare, spare, checkPacked), {
+      numRuns,
+    })
   })
 
   it('multiplies masked groups and leaves rows beyond their size untouched', async () => {
     const [spare, hint] = [fc.nat({ max: 5 }), fc.nat({ max: 100 })]
-    await fc.assert(fc.asyncProperty(rowsCases(40), spare, hint, checkMasked), { numRuns: RUNS })
+    await fc.assert(fc.asyncProperty(rowsCases(40, kind.kind), spare, hint, checkMasked), {
+      numRuns,
+    })
   })
 
   it('multiplies a contiguous group that fills several aligned blocks', async () => {

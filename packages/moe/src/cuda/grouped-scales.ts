@@ -43,7 +43,9 @@ function slicedScales(stream: CudaStream, name: 'A' | 'B', { scales }: KGroupedM
   const [columns, rows] = scales.shape as readonly [number, number]
   const isAligned = scales.byteOffset % ALIGNMENT === 0 && (scales.strides[0] as number) % 4 === 0
   if (scales.dtype === 'f32' && isAligned && scales.strides[1] === 1) return scales
-  const made = room(stream, name, [columns, roundUp(rows, 4)]).slice(1, 0, rows)
+  // Where no group has a column the kernel reads no scale, but is told where they would be.
+  const made = room(stream, name, [Math.max(columns, 1), roundUp(rows, 4)]).slice(1, 0, rows)
+  if (columns === 0) return made
   // Any recipe whose grid is the whole tensor will do: 128x1 of [128 · columns, rows].
   const format = { recipe: '128x1', orientation: 'k-major' } as const
   const shape = [columns * 128, rows]

@@ -18,13 +18,32 @@ export type RowsCase = {
 const scaleDType = fc.constantFrom<ScaleDType>('f32', 'ue8m0')
 const orientation = fc.constantFrom<ScaleOrientation>('k-major', 'mn-major')
 
+/** What products can be on a device. */
+export function limitsOf(kind: string): {
+  readonly n: number
+  readonly k: number
+  readonly recipesB: readonly Recipe[]
+  /** Random cases of a property. */
+  readonly runs: number
+  /** How the products of a block of K add up. */
+  readonly accumulation: { readonly blockRoundoff?: number }
+} {
+  if (kind !== 'cuda') {
+    return { n: 1, k: 1, recipesB: ['128x128', '1x128'], runs: 200, accumulation: {} }
+  }
+  // Rows of 16 bytes; tensor cores keep about 14 bits of a partial sum.
+  const accumulation = { blockRoundoff: 2 ** -13 }
+  return { n: 8, k: 16, recipesB: ['128x128'], runs: 60, accumulation }
+}
+
 /** Sizes as routing makes them; N and K with tails of every kind; every format of scales. */
-export function rowsCases(maxSize: number): fc.Arbitrary<RowsCase> {
+export function rowsCases(maxSize: number, kind: string): fc.Arbitrary<RowsCase> {
+  const limits = limitsOf(kind)
   return fc.record({
     sizes: groupSizes({ maxGroups: 5, maxSize }),
-    n: extents({ max: 70 }),
-    k: extents({ max: 300 }),
-    recipeB: fc.constantFrom<Recipe>('128x128', '1x128'),
+    n: extents({ max: 70, multipleOf: limits.n }),
+    k: extents({ max: 300, multipleOf: limits.k }),
+    recipeB: fc.constantFrom<Recipe>(...limits.recipesB),
     scaleDTypes: fc.tuple(scaleDType, scaleDType),
     orientations: fc.tuple(orientation, orientation),
     out: fc.constantFrom<OutDType>('bf16', 'f32'),
@@ -38,7 +57,7 @@ export function plainCase(sizes: readonly number[], spec: Partial<RowsCase> = {}
   return {
     sizes,
     n: 24,
-    k: 136,
+    k: 144,
     recipeB: '128x128',
     scaleDTypes: ['f32', 'f32'],
     orientations: ['mn-major', 'k-major'],

@@ -5,8 +5,11 @@ import { emptyReference, type Reference } from './reference.js'
 /** Rows `from` to `to` (exclusive) multiplied by the weights of `group`; −1: zeros. */
 type Run = { readonly from: number; readonly to: number; readonly group: number }
 
+/** How a product is accumulated; see `GemmInput`. */
+type Accumulation = { readonly blockRoundoff?: number }
+
 /** Activations of all groups in one row space, and each group's weights. */
-export type GroupedRowsInput = {
+export type GroupedRowsInput = Accumulation & {
   /** [rows, K] */
   readonly a: Operand
   /** One [N, K] per group. */
@@ -47,7 +50,7 @@ export function referencePacked(
   return { ...multiplyRuns(input, runs), written }
 }
 
-function multiplyRuns({ a, b, c }: GroupedRowsInput, runs: readonly Run[]): Reference {
+function multiplyRuns({ a, b, c, ...how }: GroupedRowsInput, runs: readonly Run[]): Reference {
   const n = b[0]?.rows ?? 0
   const result = emptyReference(a.rows, n)
   // An unmarked row keeps C, exactly.
@@ -55,7 +58,7 @@ function multiplyRuns({ a, b, c }: GroupedRowsInput, runs: readonly Run[]): Refe
   for (const { from, to, group } of runs) {
     const weights = b[group]
     if (weights === undefined) continue
-    const own = addends(c, from * n, to * n)
+    const own = { ...accumulation(how), ...addends(c, from * n, to * n) }
     place(result, from, referenceGemm({ a: sliceRows(a, from, to), b: weights, ...own }))
   }
   return result
@@ -65,15 +68,17 @@ function multiplyRuns({ a, b, c }: GroupedRowsInput, runs: readonly Run[]): Refe
  * Masked layout: A [G, maxM, K] and D [G, maxM, N] as one reference of G · maxM rows; rows of a
  * group from its size on are untouched.
  */
-export function referenceMasked(input: {
-  /** One [maxM, K] per group. */
-  readonly a: readonly Operand[]
-  /** One [N, K] per group. */
-  readonly b: readonly Operand[]
-  readonly sizes: ArrayLike<number>
-  /** [G, maxM, N] */
-  readonly c?: ArrayLike<number>
-}): Reference {
+export function referenceMasked(
+  input: Accumulation & {
+    /** One [maxM, K] per group. */
+    readonly a: readonly Operand[]
+    /** One [N, K] per group. */
+    readonly b: readonly Operand[]
+    readonly sizes: ArrayLike<number>
+    /** [G, maxM, N] */
+    readonly c?: ArrayLike<number>
+  },
+): Reference {
   const maxM = input.a[0]?.rows ?? 0
   const n = input.b[0]?.rows ?? 0
   const result = emptyReference(input.a.length * maxM, n)
@@ -81,7 +86,7 @@ export function referenceMasked(input: {
   input.a.forEach((rows, group) => {
     const size = input.sizes[group] as number
     const first = group * maxM
-    const own = addends(input.c, first * n, (first + size) * n)
+    const own = { ...accumulation(input), ...addends(input.c, first * n, (first + size) * n) }
     const product = referenceGemm({
       a: sliceRows(rows, 0, size),
       b: input.b[group] as Operand,
@@ -97,17 +102,22 @@ export function referenceMasked(input: {
  * K-grouped layout: D[g] = (C[g] +) A[g] · B[g]ᵀ over the group's own slice of K, as one reference
  * of G · M rows. An empty group gives zeros, or C.
  */
-export function referenceKGrouped(input: {
-  /** One [M, K of the group] per group, see `kGroupOperands`. */
-  readonly a: readonly Operand[]
-  readonly b: readonly Operand[]
-  /** [G, M, N] */
-  readonly c?: ArrayLike<number>
-}): Reference {
+export function referenceKGrouped(
+  input: Accumulation & {
+    /** One [M, K of the group] per group, see `kGroupOperands`. */
+    readonly a: readonly Operand[]
+    readonly b: readonly Operand[]
+    /** [G, M, N] */
+    readonly c?: ArrayLike<number>
+  },
+): Reference {
   const [m, n] = [input.a[0]?.rows ?? 0, input.b[0]?.rows ?? 0]
   const result = emptyReference(input.a.length * m, n)
   input.a.forEach((a, group) => {
-    const own = addends(input.c, group * m * n, (group + 1) * m * n)
+    const own = {
+      ...accumulation(input),
+      ...addends(input.c, group * m * n, (group + 1) * m * n),
+    }
     place(result, group * m, referenceGemm({ a, b: input.b[group] as Operand, ...own }))
   })
   return result
@@ -116,6 +126,10 @@ export function referenceKGrouped(input: {
 function place(result: Reference, firstRow: number, part: Reference): void {
   result.values.set(part.values, firstRow * result.cols)
   result.bounds.set(part.bounds, firstRow * result.cols)
+}
+
+function accumulation({ blockRoundoff }: Accumulation): Accumulation {
+  return blockRoundoff === undefined ? {} : { blockRoundoff }
 }
 
 /** The part of C that one product is added to, as `referenceGemm` takes it. */
