@@ -93,8 +93,8 @@ export class GemmPlan {
     requireKnownOptions('GemmPlan.run', run, RUN_OPTIONS)
     const stream = resolveStream(this.device, run.stream)
     const weightsReady = requireBoolean('The option weightsReady', run.weightsReady ?? false)
-    if (this.#replays({ ...run, stream, weightsReady })) return
     const { a, b, out } = run
+    if (this.#replays({ a, b, out, stream, weightsReady })) return
     const { spec } = this
     const { form } = spec
     const problem = denseProblem(form, a, b, { out: spec.out, accumulate: spec.accumulate })
