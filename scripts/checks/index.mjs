@@ -6,7 +6,9 @@ import * as cuda from './cuda.mjs'
 import * as cycles from './cycles.mjs'
 import * as fileLength from './file-length.mjs'
 import * as layers from './layers.mjs'
+import * as links from './links.mjs'
 import * as readme from './readme.mjs'
+import * as site from './site.mjs'
 import * as tarballs from './tarballs.mjs'
 import { biome, knip, types } from './tools.mjs'
 
@@ -26,6 +28,8 @@ const checks = [
   knip,
   { name: 'cuda', title: cuda.title, check: () => cuda.check() },
   { name: 'readme', title: readme.title, check: readme.check },
+  { name: 'links', title: links.title, check: () => links.check() },
+  { name: 'site', title: site.title, check: site.check },
   { name: 'tarballs', title: tarballs.title, check: tarballs.check },
 ]
 

@@ -1,12 +1,14 @@
-// Every TypeScript block of every README compiles and runs against the built packages.
+// Every TypeScript block of every README and of the site compiles and runs against the built packages;
+// every command line of ours in them is one that the built command takes.
 
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { compileExamples } from '../lib/examples.mjs'
+import { wrongCommands } from '../lib/commands.mjs'
+import { compileExamples, readmes, sitePages } from '../lib/examples.mjs'
 import { run } from '../lib/run.mjs'
 import { packages, root } from '../lib/workspace.mjs'
 
-export const title = 'README examples compile and run'
+export const title = 'examples of READMEs and pages compile and run'
 
 function missing() {
   const published = packages().filter((item) => !item.manifest.private)
@@ -32,6 +34,7 @@ export async function runExamples(texts, work) {
 }
 
 export async function check() {
-  const { problems, note } = await runExamples()
-  return { problems: [...missing(), ...problems], note }
+  const texts = [...readmes(), ...sitePages()]
+  const { problems, note } = await runExamples(texts)
+  return { problems: [...missing(), ...(await wrongCommands(texts)), ...problems], note }
 }

@@ -1,7 +1,15 @@
-// The TypeScript examples of the READMEs, compiled as a user's own project would compile them.
+// The TypeScript examples of the READMEs and of the site, compiled as a user's own project would compile them.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { codeBlocks } from './markdown.mjs'
 import { run } from './run.mjs'
 import { packages, root } from './workspace.mjs'
@@ -26,6 +34,12 @@ const CONFIG = {
  *   `script` is the compiled file; an example marked `no-run` is compiled only.
  */
 
+/** `packages-dense` for `packages/dense/README.md`, `docs-start` for `docs/start.md`. */
+function idOf(page) {
+  const name = basename(page) === 'README.md' ? dirname(page) : page.replace(/\.md$/, '')
+  return name.replaceAll(/[/.]/g, '-')
+}
+
 /**
  * @param {string} readme path relative to the repository
  * @param {string} text
@@ -34,7 +48,7 @@ export function examplesOf(readme, text) {
   return codeBlocks(text)
     .filter(({ language }) => language === 'ts' || language === 'typescript')
     .map(({ code, line, words }, index) => ({
-      id: `${dirname(readme).replaceAll(/[/.]/g, '-')}-${index + 1}`,
+      id: `${idOf(readme)}-${index + 1}`,
       readme,
       line,
       code,
@@ -48,6 +62,18 @@ export function readmes() {
     .map((folder) => join(folder, 'README.md'))
     .filter((readme) => existsSync(join(root, readme)))
     .map((readme) => ({ readme, text: readFileSync(join(root, readme), 'utf8') }))
+}
+
+/** The pages of the site that are written by hand. */
+export function sitePages(from = root) {
+  return ['docs', 'docs/concepts', 'docs/guides']
+    .filter((folder) => existsSync(join(from, folder)))
+    .flatMap((folder) =>
+      readdirSync(join(from, folder))
+        .filter((name) => name.endsWith('.md'))
+        .map((name) => join(folder, name)),
+    )
+    .map((readme) => ({ readme, text: readFileSync(join(from, readme), 'utf8') }))
 }
 
 function layOut(examples, work) {
@@ -64,7 +90,7 @@ function layOut(examples, work) {
 }
 
 /**
- * Compiles the examples of READMEs against the built packages.
+ * Compiles examples against the built packages.
  * @param {{ readme: string, text: string }[]} [texts]
  * @param {string} [work] folder to compile in, emptied first
  * @returns {Promise<{ examples: Example[], errors: string }>}

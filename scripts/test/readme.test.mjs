@@ -35,6 +35,10 @@ describe('README blocks', () => {
     ])
   })
 
+  it('are named after their page', () => {
+    expect(examplesOf('docs/guides/serve.md', TEXT)[0].id).toBe('docs-guides-serve-1')
+  })
+
   it('name the packages to install', () => {
     expect(installLine(TEXT)).toEqual(['@deepgemm/dense', '@deepgemm/quant'])
   })

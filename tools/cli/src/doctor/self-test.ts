@@ -31,11 +31,13 @@ export async function selfTest(kind: DeviceKind): Promise<Finding> {
 }
 
 async function tryDevice(name: string, device: Device): Promise<Finding> {
-  const started = performance.now()
   let [products, elements, worst] = [0, 0, 0]
+  // The first product may have to be compiled: it is not on the clock.
+  let started = performance.now()
   while (products === 0 || performance.now() - started < BUDGET_MS) {
     const shape = SHAPES[products % SHAPES.length] as (typeof SHAPES)[number]
     const check = await tryProduct(device, shape, products)
+    if (products === 0) started = performance.now()
     products += 1
     elements += check.checked
     worst = Math.max(worst, check.metric)

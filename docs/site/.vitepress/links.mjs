@@ -1,0 +1,28 @@
+// Pages are read in the repository too, where links to its other files lead somewhere. On the site
+// such a link is plain text.
+
+/** Leads out of the pages: to a folder above them, or to a file that is no page. */
+export function leavesPages(href) {
+  if (/^(https?:|#|\/)/.test(href)) return false
+  return (
+    /(^|\/)\.\.\/(packages|tools|kernels|scripts|[A-Z]+\.md)/.test(href) || /\.json(#|$)/.test(href)
+  )
+}
+
+/** @param {import('markdown-it')} md */
+export function keepInside(md) {
+  md.core.ruler.push('keep-inside', ({ tokens }) => {
+    for (const { children } of tokens) dropLinks(children ?? [])
+  })
+}
+
+function dropLinks(tokens) {
+  let isDropped = false
+  for (const token of tokens) {
+    if (token.type === 'link_open') isDropped = leavesPages(token.attrGet('href') ?? '')
+    if (!isDropped || !token.type.startsWith('link_')) continue
+    if (token.type === 'link_close') isDropped = false
+    token.tag = 'span'
+    token.attrs = null
+  }
+}
