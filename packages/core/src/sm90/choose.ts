@@ -30,34 +30,37 @@ export type Sm90Range = {
  */
 export function configsFor(range: Sm90Range, device: Sm90Device): readonly Sm90Config[] {
   const extents = sampleRange(range).map((m) => ({ m, n: range.n, k: range.k }))
-  const candidates = sm90Candidates(range.family)
-  const best = extents.map((at) => chooseSm90Config(candidates, at, device))
-  let kept = [...new Map(best.map(({ config }) => [sm90ConfigName(config), config])).values()]
-  while (kept.length > Math.max(1, range.most ?? 6))
-    kept = withoutLeastMissed(kept, extents, device)
-  return kept
+  const lines = sm90Candidates(range.family).map((config) => ({
+    config,
+    costs: extents.map((at) => sm90Cost(config, at, device).microseconds),
+  }))
+  const best = extents.map((_, at) => cheapest(lines, at))
+  let kept = [...new Map(best.map((line) => [sm90ConfigName(line.config), line])).values()]
+  while (kept.length > Math.max(1, range.most ?? 6)) kept = withoutLeastMissed(kept)
+  return kept.map(({ config }) => config)
+}
+
+/** A config with its cost at each place of the sample. */
+type Line = { readonly config: Sm90Config; readonly costs: readonly number[] }
+
+function cheapest(lines: readonly Line[], at: number): Line {
+  const costOf = ({ costs }: Line): number => costs[at] as number
+  return lines.reduce((best, line) => (costOf(line) < costOf(best) ? line : best))
 }
 
 /** Sum over the sample of the logarithm of the cost: a loss counts as a ratio, at every M alike. */
-function logCost(
-  configs: readonly Sm90Config[],
-  extents: readonly GemmExtents[],
-  device: Sm90Device,
-): number {
-  return extents.reduce(
-    (sum, at) => sum + Math.log(chooseSm90Config(configs, at, device).microseconds),
+function logCost(lines: readonly Line[]): number {
+  const [first] = lines
+  return (first?.costs ?? []).reduce(
+    (sum, _, at) => sum + Math.log(cheapest(lines, at).costs[at] as number),
     0,
   )
 }
 
-function withoutLeastMissed(
-  configs: readonly Sm90Config[],
-  extents: readonly GemmExtents[],
-  device: Sm90Device,
-): Sm90Config[] {
-  const without = configs.map((_, i) => configs.filter((_, j) => j !== i))
-  const losses = without.map((rest) => logCost(rest, extents, device))
-  return without[losses.indexOf(Math.min(...losses))] as Sm90Config[]
+function withoutLeastMissed(lines: readonly Line[]): Line[] {
+  const without = lines.map((_, i) => lines.filter((_, j) => j !== i))
+  const losses = without.map(logCost)
+  return without[losses.indexOf(Math.min(...losses))] as Line[]
 }
 
 /** Values of M from `min` to `max`, denser where a tile of tokens is narrow. */
