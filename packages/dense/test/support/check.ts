@@ -22,7 +22,7 @@ function gaps(multipleOf: number): fc.Arbitrary<number> {
 }
 
 /** Shapes that a kind of device multiplies. */
-export function legalShapes(kind: string, options: ShapeOptions): ShapeOptions {
+function legalShapes(kind: string, options: ShapeOptions): ShapeOptions {
   return kind === 'cpu' ? options : { ...options, multipleOfN: 8, multipleOfK: 16 }
 }
 

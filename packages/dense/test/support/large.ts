@@ -71,7 +71,7 @@ const START = {
   bf16: (i: number) => 0x3f80 + (i % 127),
 }
 
-export function startLarge(
+function startLarge(
   device: Device,
   { a, b, out, accumulate, gap }: LargeCase,
 ): Tensor<OutDType> {

@@ -62,7 +62,7 @@ export interface NativeCuda {
 }
 
 /** `cubin` is absent when the source did not compile. */
-export type NativeCompiled = { readonly log: string; readonly cubin?: Uint8Array }
+type NativeCompiled = { readonly log: string; readonly cubin?: Uint8Array }
 
 export type NativeProbe = {
   /** Why the library cannot be asked; nothing else is given then. */

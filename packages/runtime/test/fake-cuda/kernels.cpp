@@ -92,6 +92,7 @@ constexpr Kernel kKernels[] = {
     {"transpose_e4m3", keep_arguments<208>},
     {"relayout_scales", keep_arguments<136>},
     {"check_groups", keep_arguments<32>},
+    {"moe_logits", keep_arguments<112>},
     {"moe_route", keep_arguments<72>},
     {"moe_plan", keep_arguments<72>},
     {"moe_permute", keep_arguments<128>},
