@@ -134,6 +134,32 @@ describe('a cast on a GPU', () => {
     expect(castNumbers().slice(4, 6)).toEqual([8, 257])
   })
 
+  it('equal to an earlier one is the same launch at other addresses', async () => {
+    const addresses = (): bigint[] => {
+      const bytes = fake.lastArguments()
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      return [0, 8, 16].map((at) => view.getBigUint64(at, true))
+    }
+    using x = device.zeros({ dtype: 'bf16', shape: [8, 512] })
+    using first = await quantize(device, x, '1x128')
+    const [before, numbers] = [addresses(), castNumbers()]
+    using second = enqueueQuantize(device, x, '1x128')
+    await device.synchronize()
+    expect(first.values.storage).not.toBe(second.values.storage)
+    expect(castNumbers()).toEqual(numbers)
+    const after = addresses()
+    expect(after[0]).toBe(before[0])
+    expect(after.slice(1).filter((address) => before.includes(address))).toEqual([])
+    using gaps = enqueueQuantize(device, x.slice(1, 0, 256), '1x128')
+    await device.synchronize()
+    expect(gaps.shape).toEqual([8, 256])
+    expect(castNumbers().slice(0, 6)).toEqual([0, 512, 0, 256, 8, 256])
+    using stream = device.createStream()
+    using elsewhere = enqueueQuantize(device, x, '1x128', { stream })
+    await device.synchronize()
+    expect([elsewhere.shape, addresses()[0]]).toEqual([[8, 512], before[0]])
+  })
+
   it('of an empty matrix launches nothing', async () => {
     using q = await quantize(device, host(0, 128), '1x128')
     expect(q.shape).toEqual([0, 128])

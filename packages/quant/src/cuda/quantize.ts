@@ -1,8 +1,14 @@
 import type { FloatDType, QuantizedTensor, Tensor } from '@deepgemm/core'
 import { sm90CastTile } from '@deepgemm/core/sm90'
 import { deviceKernels, pushScaleGrid, scaleGridView, transposedGrid } from '@deepgemm/jit'
-import { ArgumentList, type CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
+import {
+  ArgumentList,
+  type CudaDevice,
+  type CudaStream,
+  type PreparedLaunch,
+} from '@deepgemm/runtime/cuda'
 import { castKernel } from './kernel.js'
+import { castForm, rememberedLaunch, rememberLaunch } from './launches.js'
 import { castConfig, type Extents, notLoaded, requireExtents } from './requirements.js'
 import { groupStride, rowStride } from './strides.js'
 
@@ -36,17 +42,35 @@ export function enqueueCudaCast(
   out: QuantizedTensor,
   transpose: boolean,
 ): void {
-  const extents = requireExtents('The matrix to quantise', source.shape)
   if (source.size === 0) return
+  const form = castForm(source, out, transpose)
+  const earlier = rememberedLaunch(stream.device, form)
+  if (earlier !== undefined) {
+    earlier.rebind([source, out.values, out.scales.tensor])
+    // False once the module is gone, which the way below says in words.
+    if (earlier.run(stream)) return
+  }
+  const launch = castLaunch(stream.device, source, out, transpose)
+  launch.run(stream)
+  rememberLaunch(stream.device, form, launch)
+}
+
+function castLaunch(
+  device: CudaDevice,
+  source: Tensor<FloatDType>,
+  out: QuantizedTensor,
+  transpose: boolean,
+): PreparedLaunch {
+  const extents = requireExtents('The matrix to quantise', source.shape)
   const config = castConfig(source, out, transpose)
-  const kernel = deviceKernels(stream.device).loaded(castKernel(config))
+  const kernel = deviceKernels(device).loaded(castKernel(config))
   if (kernel === undefined) throw notLoaded(config)
   const tile = sm90CastTile(config)
   const rowTiles = Math.ceil(extents.rows / tile.rows)
   const columnTiles = Math.ceil(extents.columns / tile.columns)
   const args = castArguments(source, out, extents, transpose).u32(rowTiles).u32(columnTiles)
   const grid = [extents.groups * rowTiles * columnTiles] as const
-  kernel.launch(args, { grid, block: [THREADS], programmatic: true }, stream)
+  return kernel.prepare(args, { grid, block: [THREADS], programmatic: true })
 }
 
 /** Members of `QuantizeArguments` (`kernels/cuda/quantize/arguments.cuh`) up to the tiles. */
