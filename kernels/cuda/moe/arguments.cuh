@@ -8,6 +8,25 @@ namespace deepgemm {
 // Rows are counted in int32 on the host's side of every tensor; -1 means none.
 using Row = int;
 
+struct LogitsArguments {
+  const u8* tokens;   // e4m3 [token_count, columns]
+  const u8* weights;  // e4m3 [experts, columns]
+  const float* token_scales;
+  const float* weight_scales;
+  float* logits;                  // [token_count, experts]
+  i64 token_stride;               // bytes
+  i64 weight_stride;              // bytes
+  i64 token_scale_row_stride;     // elements
+  i64 token_scale_column_stride;  // from one 128 of the columns to the next
+  i64 weight_scale_row_stride;
+  i64 weight_scale_column_stride;
+  i64 logits_stride;  // elements
+  u32 token_count;
+  u32 experts;
+  u32 columns;
+  u32 rows_per_scale;  // of the weights: 1 or 128
+};
+
 struct RouteArguments {
   const void* logits;  // [tokens, experts]
   const float* bias;   // [experts] or null
@@ -113,6 +132,7 @@ struct CombineArguments {
 };
 
 // The host packs these bytes.
+static_assert(sizeof(LogitsArguments) == 112);
 static_assert(sizeof(RouteArguments) == 72 && sizeof(PlanArguments) == 72);
 static_assert(sizeof(PermuteArguments) == 128 && sizeof(SwigluArguments) == 104);
 static_assert(sizeof(CombineArguments) == 80);

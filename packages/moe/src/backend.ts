@@ -31,6 +31,7 @@ import { RepeatedWork as CudaRepeatedWork } from './cuda/graphs.js'
 import { enqueueCudaGrouped, prepareCudaGrouped } from './cuda/grouped.js'
 import { prepareKernels } from './cuda/kernel.js'
 import { layerKernels } from './cuda/layer-kernels.js'
+import { enqueueCudaLogits, FEW_TOKENS, type LogitsCall } from './cuda/logits.js'
 import { readableOperand as cudaReadable, ROUTER_ROWS, withPaddedRows } from './cuda/operand.js'
 import { enqueueCudaPermute, type PermuteCall, permuteKernelOf } from './cuda/permute-rows.js'
 import { type CheckedPlanCall, enqueueCudaPlan, planKernelOf } from './cuda/plan-permutation.js'
@@ -79,6 +80,16 @@ export function enqueueDense(
   operands: { readonly a: QuantizedTensor; readonly b: QuantizedTensor; readonly out: Tensor },
 ): void {
   cpuGemm(cpuQueue(stream.device, stream), problem, operands)
+}
+
+/** Tokens up to which `enqueueFewLogits` computes a router's product; 0 where it does not. */
+export function fewTokens(device: DeviceRef): number {
+  return device instanceof CudaDevice ? FEW_TOKENS : 0
+}
+
+/** A router's product for few tokens, of a device that has one. */
+export function enqueueFewLogits(stream: Stream, call: LogitsCall): void {
+  if (isCuda(stream)) enqueueCudaLogits(stream, call)
 }
 
 /** Whether `enqueueDense` works there. A GPU multiplies dense operands as a group of one. */

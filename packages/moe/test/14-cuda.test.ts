@@ -4,7 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Tensor } from '@deepgemm/core'
-import { combine, permute, planPermutation, route, swiglu, swigluQuantize } from '@deepgemm/moe'
+import {
+  combine,
+  MoeLayer,
+  permute,
+  planPermutation,
+  route,
+  swiglu,
+  swigluQuantize,
+} from '@deepgemm/moe'
 import { allocateQuantized, Device } from '@deepgemm/runtime'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
@@ -137,5 +145,69 @@ describe('on a GPU', () => {
     using q = await swigluQuantize(x)
     expect(q.shape).toEqual([0, 16])
     expect(fake.lastLaunch()).toBeUndefined()
+  })
+})
+
+describe('a layer on a GPU', () => {
+  type Weights = Parameters<typeof MoeLayer.create>[1]
+
+  /** 12 experts: the router's product has 16 columns. */
+  function weightsOf(): Pick<Weights, 'experts' | 'shared' | 'router'> & Disposable {
+    const quantized = (recipe: '128x128' | '1x128', ...shape: number[]) =>
+      allocateQuantized(device, { shape, recipe })
+    const experts = {
+      gateUp: quantized('128x128', 12, 256, 256),
+      down: quantized('128x128', 12, 256, 128),
+    }
+    const shared = { gateUp: quantized('128x128', 256, 256), down: quantized('128x128', 256, 128) }
+    const router = quantized('1x128', 12, 256)
+    const all = [experts.gateUp, experts.down, shared.gateUp, shared.down, router]
+    const dispose = () => {
+      for (const each of all) each.dispose()
+    }
+    return { experts, shared, router, [Symbol.dispose]: dispose }
+  }
+
+  it('replays small batches as graphs and enqueues large ones', async () => {
+    using weights = weightsOf()
+    const { experts, shared, router } = weights
+    const options = { experts, shared, router, topK: 2, maxTokens: 70, maxDecodeTokens: 4 }
+    using layer = await MoeLayer.create(device, options as Weights)
+    using x = zeros('bf16', 70, 256)
+    using out = zeros('bf16', 70, 256)
+    const run = (count: number): void => {
+      layer.run(x.slice(0, 0, count), { out: out.slice(0, 0, count) })
+    }
+    run(3)
+    run(70)
+    await device.synchronize()
+    const [before, calls] = [device.memory().liveBytes, fake.calls()]
+    for (let i = 0; i < 5; i++) run(3)
+    const after = fake.calls()
+    expect((after['cuGraphLaunch'] ?? 0) - (calls['cuGraphLaunch'] ?? 0)).toBe(5)
+    // The cast before the graph and the sum after it.
+    expect((after['cuLaunchKernelEx'] ?? 0) - (calls['cuLaunchKernelEx'] ?? 0)).toBe(10)
+    run(70)
+    // Cast, router, selection, plan, copies, three kernels of the experts, three of the shared ones, sum.
+    expect((fake.calls()['cuLaunchKernelEx'] ?? 0) - (after['cuLaunchKernelEx'] ?? 0)).toBe(12)
+    expect(fake.calls()['cuModuleLoadData']).toBe(calls['cuModuleLoadData'])
+    expect(device.memory().liveBytes).toBe(before)
+    await device.synchronize()
+    expect(numbers(80, 64)).toEqual([70, 2, 256, 140])
+  })
+
+  it('takes logits instead of a router, and extents that a GPU multiplies', async () => {
+    using weights = weightsOf()
+    const { experts } = weights
+    using layer = await MoeLayer.create(device, { experts, topK: 2, maxTokens: 8 })
+    using x = zeros('f32', 5, 256)
+    using logits = zeros('bf16', 5, 12)
+    using y = layer.run(x, { logits })
+    using again = layer.run(x, { logits })
+    expect([y.shape, again.dtype]).toEqual([[5, 256], 'bf16'])
+    using gateUp = allocateQuantized(device, { shape: [2, 256, 200], recipe: '128x128' })
+    using down = allocateQuantized(device, { shape: [2, 200, 128], recipe: '128x128' })
+    const odd = { experts: { gateUp, down }, topK: 1, maxTokens: 8 }
+    await expect(MoeLayer.create(device, odd)).rejects.toThrow(/multiple of 16/)
   })
 })

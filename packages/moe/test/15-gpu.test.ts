@@ -1,7 +1,7 @@
 // A GPU against the CPU, bit for bit where both compute the same roundings: routing, permutations
 // and combination. What the products and the activation do is compared with float64 elsewhere.
 
-import type { Tensor } from '@deepgemm/core'
+import { denseProblem, type Tensor } from '@deepgemm/core'
 import {
   combine,
   type GatingKind,
@@ -13,16 +13,21 @@ import {
   swigluQuantize,
 } from '@deepgemm/moe'
 import { Device } from '@deepgemm/runtime'
+import type { CudaDevice } from '@deepgemm/runtime/cuda'
 import {
   availableDevices,
   createRandom,
   download,
   expertIndices,
+  globalError,
   normalArray,
   randomQuantized,
   upload,
 } from '@deepgemm/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { enqueueDense, enqueueFewLogits } from '../src/backend.js'
+import { prepareKernels } from '../src/cuda/kernel.js'
+import { logitsKernel } from '../src/cuda/logits.js'
 import { disposeAll } from './support/dispose.js'
 
 const gpus = (await availableDevices(Device)).filter(({ kind }) => kind === 'cuda')
@@ -195,6 +200,41 @@ describe.skipIf(gpus.length === 0)('a GPU and the CPU', () => {
         }
       }
     })
+  })
+
+  it('agree on the logits of few tokens', async () => {
+    await prepareKernels(gpu as CudaDevice, [logitsKernel()])
+    const shapes = [
+      [1, 256, 7168],
+      [7, 12, 272],
+      [16, 40, 1024],
+      [32, 256, 7168],
+    ] as const
+    for (const [seed, [tokens, experts, cols]] of shapes.entries()) {
+      for (const recipe of ['1x128', '128x128'] as const) {
+        const host = [
+          randomQuantized(seed, { rows: tokens, cols, recipe: '1x128', scaleDType: 'f32' }),
+          randomQuantized(~seed, { rows: experts, cols, recipe, scaleDType: 'f32' }),
+        ] as const
+        const [mine, theirs] = await Promise.all(
+          [gpu, cpu].map(async (device) => {
+            const a = upload(device, host[0], 'mn-major')
+            const b = upload(device, host[1], recipe === '1x128' ? 'mn-major' : 'k-major')
+            const logits = device.zeros({ dtype: 'f32', shape: [tokens, experts] })
+            if (device === gpu) {
+              enqueueFewLogits(device.defaultStream, { tokens: a, router: b, logits })
+            } else {
+              const problem = denseProblem('NT', a, b, { out: 'f32', accumulate: false })
+              enqueueDense(device.defaultStream, problem, { a, b, out: logits })
+            }
+            const numbers = await logits.toFloat32Array()
+            disposeAll(a, b, logits)
+            return numbers
+          }),
+        )
+        expect(globalError(mine as Float32Array, theirs as Float32Array)).toBeLessThan(1e-7)
+      }
+    }
   })
 
   it('quantise activations to codes that are at most one step apart', async () => {

@@ -3,6 +3,7 @@ import type { DeviceKernelSpec } from '@deepgemm/jit'
 import type { RouteCall } from '@deepgemm/runtime/cpu'
 import { tokenCastKernels } from './cast.js'
 import { combineKernel } from './combine.js'
+import { logitsKernel } from './logits.js'
 import { permuteKernel } from './permute-rows.js'
 import { planKernel } from './plan-permutation.js'
 import { routeKernel } from './route.js'
@@ -13,6 +14,7 @@ export function layerKernels(experts: number, gating: RouteCall['gating']): Devi
   const scaleDType = 'f32' as const
   return [
     ...tokenCastKernels(),
+    logitsKernel(),
     ...FLOAT_DTYPES.map((dtype) => routeKernel({ gating, experts, dtype })),
     ...[true, false].map((isShared) => planKernel({ experts, isShared })),
     permuteKernel({ aligned: true, scaleDType }),

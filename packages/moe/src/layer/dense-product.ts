@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from '@deepgemm/core'
 import type { Device, Stream } from '@deepgemm/runtime'
-import { enqueueDense, multipliesDense } from '../backend.js'
+import { enqueueDense, enqueueFewLogits, fewTokens, multipliesDense } from '../backend.js'
 import { KGroupedTensor } from '../grouped/k-grouped-tensor.js'
 import { planGroupedGemm } from '../grouped/plan.js'
 
@@ -35,6 +35,23 @@ export async function planDense(
   return b.recipe === '1x128'
     ? planSlices(device, b, spec, owned)
     : planRows(device, b, spec, owned)
+}
+
+/** The product of the router [E, K], f32: for few tokens there may be a kernel of its own. */
+export async function planRouter(
+  device: Device,
+  router: QuantizedTensor,
+  maxTokens: number,
+  owned: { dispose(): void }[],
+): Promise<DenseProduct> {
+  const few = fewTokens(device)
+  const spec = { maxRows: maxTokens, out: 'f32' } as const
+  const many = maxTokens > few ? await planDense(device, router, spec, owned) : undefined
+  return (stream, tokens, logits) => {
+    const isFew = (tokens.shape[0] as number) <= few
+    if (isFew) enqueueFewLogits(stream, { tokens, router, logits: logits as Tensor<'f32'> })
+    else many?.(stream, tokens, logits)
+  }
 }
 
 /** 128x128 scales: every row belongs to group 0. */

@@ -1,10 +1,10 @@
 // The products of a layer: chosen and loaded at its creation, so that runs only enqueue.
 
-import type { OutDType, QuantizedTensor, Tensor } from '@deepgemm/core'
+import type { QuantizedTensor, Tensor } from '@deepgemm/core'
 import type { Device, Stream } from '@deepgemm/runtime'
 import type { RowsLayout } from '../grouped/call.js'
 import { planGroupedGemm } from '../grouped/plan.js'
-import { type DenseProduct, planDense } from './dense-product.js'
+import { type DenseProduct, planDense, planRouter } from './dense-product.js'
 import type { MoeModel, SwigluWeights } from './model.js'
 
 /** Enqueues rows of all experts times their weights. */
@@ -43,13 +43,13 @@ export async function planProducts(
   const packed = { layout: 'packed', m: tokens * topK, expectedM: tokens * topK } as const
   const masked = { layout: 'masked', m: decodeTokens, expectedM: expected } as const
   const rows = (b: QuantizedTensor, spec: Rows): Promise<RowsProduct> => planRows(device, b, spec)
-  const dense = (b: QuantizedTensor, out: OutDType): Promise<DenseProduct> =>
-    planDense(device, b, { maxRows: tokens, out }, owned)
+  const dense = (b: QuantizedTensor): Promise<DenseProduct> =>
+    planDense(device, b, { maxRows: tokens, out: 'bf16' }, owned)
   return {
     packed: tokens > decodeTokens ? await both(experts, (b) => rows(b, packed)) : undefined,
     masked: decodeTokens > 0 ? await both(experts, (b) => rows(b, masked)) : undefined,
-    router: router && (await dense(router, 'f32')),
-    shared: shared && (await both(shared, (b) => dense(b, 'bf16'))),
+    router: router && (await planRouter(device, router, tokens, owned)),
+    shared: shared && (await both(shared, dense)),
   }
 }
 

@@ -4,6 +4,7 @@
 import type { DeviceKernelSpec } from '@deepgemm/jit'
 import { combineKernel } from '../../src/cuda/combine.js'
 import { groupCheckKernel } from '../../src/cuda/group-check.js'
+import { logitsKernel } from '../../src/cuda/logits.js'
 import { permuteKernel } from '../../src/cuda/permute-rows.js'
 import { planKernel } from '../../src/cuda/plan-permutation.js'
 import { routeKernel } from '../../src/cuda/route.js'
@@ -16,6 +17,7 @@ export const COVERING_KERNELS: readonly DeviceKernelSpec[] = [
   routeKernel({ gating: sigmoid, experts: 2048, dtype: 'bf16' }),
   routeKernel({ gating: softmax, experts: 8, dtype: 'f16' }),
   routeKernel({ gating: softmax, experts: 512, dtype: 'f32' }),
+  logitsKernel(),
   planKernel({ experts: 64, isShared: false }),
   planKernel({ experts: 256, isShared: true }),
   planKernel({ experts: 2048, isShared: true }),
