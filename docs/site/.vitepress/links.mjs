@@ -2,14 +2,14 @@
 // such a link is plain text.
 
 /** Leads out of the pages: to a folder above them, or to a file that is no page. */
-export function leavesPages(href) {
+function leavesPages(href) {
   if (/^(https?:|#|\/)/.test(href)) return false
   return (
     /(^|\/)\.\.\/(packages|tools|kernels|scripts|[A-Z]+\.md)/.test(href) || /\.json(#|$)/.test(href)
   )
 }
 
-/** @param {import('markdown-it')} md */
+/** @param {import('vitepress').MarkdownRenderer} md */
 export function keepInside(md) {
   md.core.ruler.push('keep-inside', ({ tokens }) => {
     for (const { children } of tokens) dropLinks(children ?? [])

@@ -19,7 +19,7 @@ export type LayerError = {
 }
 
 /** A row of a weight, counted over all matrices of a stack. */
-export type RowError = { readonly row: number; readonly error: number }
+type RowError = { readonly row: number; readonly error: number }
 
 /** Σxy and Σ(x² + y²): add those of several tensors for the error of them all. */
 export type ErrorSums = { readonly xy: number; readonly squares: number }

@@ -17,7 +17,7 @@ export type ValueStats = {
 }
 
 /** Largest magnitude of every 128x128 block, divided by the rms of the whole tensor. */
-export type BlockStats = {
+type BlockStats = {
   readonly rows: number
   readonly columns: number
   readonly crest: Float32Array

@@ -13,7 +13,7 @@ export type WarmKernel = {
 }
 
 /** A layer with the number of kernels that serve it, or why there are none. */
-export type WarmLayer = ModelLayer & { readonly kernels: number; readonly problem?: string }
+type WarmLayer = ModelLayer & { readonly kernels: number; readonly problem?: string }
 
 export type WarmPlan = {
   readonly kernels: readonly WarmKernel[]
