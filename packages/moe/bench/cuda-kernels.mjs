@@ -9,6 +9,7 @@ import { allocateQuantized, Device } from '@deepgemm/runtime'
 import { castKernelOf, enqueueCudaCast } from '../dist/cuda/cast.js'
 import { combineKernelOf, enqueueCudaCombine } from '../dist/cuda/combine.js'
 import { prepareKernels } from '../dist/cuda/kernel.js'
+import { enqueueCudaLogits, logitsKernel } from '../dist/cuda/logits.js'
 import { enqueueCudaPermute, permuteKernelOf } from '../dist/cuda/permute-rows.js'
 import { enqueueCudaPlan, planKernelOf } from '../dist/cuda/plan-permutation.js'
 import { enqueueCudaRoute, routeKernel, routeKind } from '../dist/cuda/route.js'
@@ -87,6 +88,7 @@ function buffers(tokens, layout) {
   const rows = lead.reduce((a, b) => a * b, 1)
   const quantized = (...shape) => allocateQuantized(device, { shape, recipe: '1x128' })
   return {
+    router: quantized(E, H),
     logits: random('f32', tokens, E),
     bias: random('f32', E),
     indices: tensor('i32', tokens, K),
@@ -118,6 +120,7 @@ function callsOn(all, layout) {
   const route = { logits, ...gating, normalize: true, scalingFactor: 2.5, bias, indices, weights }
   const room = { alignment: 1, maxRows: masked ? maxRows : 0, rowCapacity: rows }
   return {
+    few: { tokens: source, router: all.router, logits },
     route,
     softmax: { ...route, gating: 'softmax', bias: undefined },
     plan: { indices, experts: E, layout, ...room, counts, offsets, destination },
@@ -131,10 +134,11 @@ function callsOn(all, layout) {
 /** Everything that a layer does around its products: names, bytes moved, launches. */
 async function steps(tokens, layout) {
   const all = buffers(tokens, layout)
-  const { route, softmax, plan, cast, permute, swiglu, combine } = callsOn(all, layout)
+  const { few, route, softmax, plan, cast, permute, swiglu, combine } = callsOn(all, layout)
   await prepareKernels(device, [
     routeKernel(routeKind(route)),
     routeKernel(routeKind(softmax)),
+    logitsKernel(),
     planKernelOf(plan),
     castKernelOf(cast),
     permuteKernelOf(permute),
@@ -147,6 +151,7 @@ async function steps(tokens, layout) {
     owned: Object.values(all),
     list: [
       ['quantise tokens', tokens * H * (2 + code), (s) => enqueueCudaCast(s, cast)],
+      ['logits of few', (E + tokens) * H * code, (s) => enqueueCudaLogits(s, few)],
       ['route, softmax', tokens * E * 4, (s) => enqueueCudaRoute(s, softmax)],
       ['route, sigmoid', tokens * E * 4, (s) => enqueueCudaRoute(s, route)],
       ['plan', 8 * slots, (s) => enqueueCudaPlan(s, plan)],
