@@ -34,6 +34,10 @@ class GroupStore {
         return;
       }
     }
+    if (!Config::kSwapped && T::kLayout != Layout::kKGrouped &&
+        job.left + me_.group * T::kGroupRows >= job.token_end) {
+      return;
+    }
     direct_.store(corner, bounds_of(job, has_padding), sums);
   }
 

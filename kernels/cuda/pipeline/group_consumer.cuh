@@ -30,8 +30,10 @@ class GroupConsumer {
       if (job.flags & GroupJob::kEnd) break;
       const Segment segment = {job.tile, job.k_begin, job.k_end, job.k_blocks};
       Sums<Config> sums = {};
-      loop.run(segment, {job.left, job.right, job.group, job.k_size, job.k_first % kColumnGrain},
-               sums);
+      loop.run(
+          segment,
+          {job.left, job.right, job.group, job.work_end, job.k_size, job.k_first % kColumnGrain},
+          sums);
       if (kWhole || segment.owns_tile()) {
         if (!kWhole && !segment.is_whole()) add_others(job, segment, partials, sums);
         out.store(job, sums);

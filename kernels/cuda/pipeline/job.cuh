@@ -14,6 +14,7 @@ struct alignas(16) GroupJob {
   u32 group;
   u32 token_begin;  // rows of D before this one and
   u32 token_end;    // from this one on are not this tile's
+  u32 work_end;     // rows from here on have nothing to multiply
   u32 k_begin;      // K blocks of the segment
   u32 k_end;        // equal to k_begin where nothing is multiplied and zeros are stored
   u32 k_blocks;     // of the whole tile

@@ -41,6 +41,9 @@ class MainLoop {
 
   DEEPGEMM_DEVICE void run(const Segment& segment, const TileCorner<Config>& corner,
                            Sums<Config>& sums) {
+    if constexpr (T::kGrouped && !Config::kSwapped && T::kLayout != Layout::kKGrouped) {
+      if (corner.left + me_.group * T::kGroupRows >= corner.work_end) return idle(segment);
+    }
     BlockScales<Config> blocks(arguments_, corner, me_.group, segment);
     offset_ = corner.right % kScaleBlock;
     if constexpr (T::kLayout == Layout::kKGrouped) slice_ = {corner.k_size, corner.k_shift};
@@ -91,6 +94,19 @@ class MainLoop {
       constexpr int kThen = (kBlocks - 1) % 2;
       ptx::wgmma_wait<0>();
       finish(partial[kLast % 2], scales[kThen], stage[kThen], kLast % T::kChunks, sums);
+    }
+  }
+
+  // Walks through a segment of which the warp group has no rows: others wait for it.
+  DEEPGEMM_DEVICE void idle(const Segment& segment) {
+    for (u32 k_block = segment.k_begin; k_block < segment.k_end; ++k_block) {
+      ptx::barrier_wait(&shared_.full[ring_.stage], ring_.parity);
+      for (int chunk = 0; Config::kOrdered && chunk < T::kChunks; ++chunk) {
+        await_turn();
+        pass_turn();
+      }
+      release(ring_.stage);
+      ring_.advance();
     }
   }
 

@@ -26,8 +26,9 @@ struct GroupCorner {
   u32 left;
   u32 right;
   u32 group;
-  u32 k_size;   // columns of a k-grouped tile's group
-  u32 k_shift;  // and by how much its first one misses a place that the copy engine can start at
+  u32 work_end;  // unswapped: rows from here on have nothing to multiply
+  u32 k_size;    // columns of a k-grouped tile's group
+  u32 k_shift;   // and by how much its first one misses a place that the copy engine can start at
 
   DEEPGEMM_DEVICE operator Corner() const { return {left, right}; }
 };

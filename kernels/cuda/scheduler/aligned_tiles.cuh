@@ -37,7 +37,9 @@ class AlignedTiles {
       const Part second = part_at(row + kPart);
       if (first.group == second.group || first.group < 0 || second.group < 0) {
         const bool is_mixed = first.group != second.group || first.is_mixed || second.is_mixed;
-        put_rows(row, {most(first.group, second.group), second.end, is_mixed}, job, writer);
+        const u32 work_end = second.group < 0 ? first.work_end : second.work_end;
+        put_rows(row, {most(first.group, second.group), second.end, work_end, is_mixed}, job,
+                 writer);
       } else {
         put_rows(row, first, job, writer);
         put_rows(row + kPart, second, job, writer);
@@ -49,6 +51,7 @@ class AlignedTiles {
   struct Part {
     int group;      // -1: padding alone
     u32 end;        // its rows are below
+    u32 work_end;   // and those of the group below this one
     bool is_mixed;  // has padding, as far as is known
   };
 
@@ -66,10 +69,14 @@ class AlignedTiles {
     }
     group = __reduce_max_sync(0xffffffffu, group);
     bool others = false;
+    u32 work_end = 0;
 #pragma unroll
-    for (u32 i = 0; i < kPerLane; ++i) others = others || own[i] != group;
+    for (u32 i = 0; i < kPerLane; ++i) {
+      others = others || own[i] != group;
+      if (own[i] == group) work_end = row + i * kWarpThreads + lane_ + 1;
+    }
     return {group, least(row + kPart, arguments_.left_extent),
-            __any_sync(0xffffffffu, others) != 0};
+            __reduce_max_sync(0xffffffffu, work_end), __any_sync(0xffffffffu, others) != 0};
   }
 
   // `part` may stand for both parts of the tile.
@@ -77,6 +84,7 @@ class AlignedTiles {
     job.left = row + (T::kSharesRight ? place_.rank * T::kLeft : 0);
     job.group = most(part.group, 0);
     job.token_end = part.end;
+    job.work_end = part.work_end;
     if (part.is_mixed) job.flags |= GroupJob::kPadding;
     if (part.group < 0) {  // zeros, unless D stays as it is
       if constexpr (Config::kAccumulate) return;

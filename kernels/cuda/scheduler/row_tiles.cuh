@@ -105,6 +105,7 @@ class RowTiles {
     job.group = group;
     job.token_begin = rows.begin;
     job.token_end = rows.begin + rows.count;
+    job.work_end = job.token_end;
     if constexpr (Config::kSwapped) {
       job.left = at.left * T::kLeft;
       job.right = first_row + at.right * kTokens;

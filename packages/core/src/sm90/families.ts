@@ -53,6 +53,12 @@ const plainTiles: readonly Shape[] = [64, 80, 96, 112, 128, 144, 160, 176, 192].
     })),
 )
 
+/** All rows of a group of medium size in one tile, so that its weights are read once. */
+const groupTiles: readonly Shape[] = [96, 128].map((blockRight) => ({
+  ...base,
+  ...{ blockLeft: 192, blockRight },
+}))
+
 const largeTiles: readonly Shape[] = [64, 96, 112, 128].map((blockRight) => ({
   ...base,
   ...{ blockLeft: 256, blockRight, rowBlocks: 2, multicast: 'left' as const, ordered: true },
@@ -63,7 +69,12 @@ const mostStages = 12
 /** Every config that a family's problems choose among, all legal. */
 export function sm90Candidates(family: Sm90Family): readonly Sm90Config[] {
   const weights = family.recipeB === '128x128'
-  const shapes = [...(weights ? tokenTiles : []), ...halfTiles, ...plainTiles, ...largeTiles]
+  const isShort = family.layout === 'packed' || family.layout === 'masked'
+  const grouped = isShort ? groupTiles : []
+  const shapes = [
+    ...(weights ? tokenTiles : []),
+    ...[...halfTiles, ...plainTiles, ...grouped, ...largeTiles],
+  ]
   return shapes.map((shape) => complete(shape, family)).filter(isLegalSm90Config)
 }
 
