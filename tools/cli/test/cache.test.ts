@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MODEL_SHAPES } from '@deepgemm/testing'
-import { Device, planGemm, quantize } from 'deepgemm'
+import { Checkpoint, Device, MoeLayer, planGemm, quantize } from 'deepgemm'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { installFakeCuda } from '../../../packages/runtime/test/support/fake-cuda.js'
 import { configText } from '../src/cache/describe.js'
@@ -46,9 +46,26 @@ describe('deepgemm cache warm', () => {
     expect(files('.cubin')).toEqual(warmed)
   })
 
+  it.each([512, 20, 8])(
+    'compiles all that a mixture of experts of %i tokens loads',
+    async (tokens) => {
+      expect((await warm(MODEL, '--max-tokens', String(tokens))).code).toBe(0)
+      const warmed = files('.cubin')
+      await using device = await Device.open({ kind: 'cuda' })
+      await using checkpoint = await Checkpoint.open(MODEL)
+      const capacity = { maxTokens: tokens }
+      const layer = await MoeLayer.load(device, checkpoint, 'model.layers.1.mlp', capacity)
+      using x = device.zeros({ dtype: 'bf16', shape: [tokens, 256] })
+      using _ = layer.run(x)
+      await device.synchronize()
+      layer.dispose()
+      expect(files('.cubin').filter((name) => !warmed.includes(name))).toEqual([])
+    },
+  )
+
   it('says how many kernels there are and why, and compiles none of them a second time', async () => {
     const dry = await warm('qwen3-moe', '--dry-run', '--multiprocessors', '132')
-    expect(dry.stdout).toMatch(/2 of 4 kinds of layer, 1 to 4096 tokens, 132 multiprocessors: /)
+    expect(dry.stdout).toMatch(/3 of 3 kinds of layer, 1 to 4096 tokens, 132 multiprocessors: /)
     expect(dry.stdout).toMatch(/(\d+) kernels, 0 in the cache, \1 to compile/)
     expect(dry.stdout).toMatch(/to compile\tq, k and v, attention output/)
     expect(files('.cubin')).toEqual([])
@@ -104,7 +121,7 @@ describe('deepgemm cache', () => {
   it('lists kernels with config, compiler, size and last use', async () => {
     const { code, stdout } = await deepgemm(['cache', 'ls'])
     expect(code).toBe(0)
-    expect(stdout).toMatch(/fp8_gemm\t64x8 .*stages=\d+.*\tnvrtc [\d.]+\t.*B\tjust now/)
+    expect(stdout).toMatch(/fp8_gemm\t64x\d+ .*stages=\d+.*\tnvrtc [\d.]+\t.*B\tjust now/)
     expect(stdout).toContain(`${files('.cubin').length} kernels`)
     expect(stdout).toContain(folder.in('kernels'))
     const { entries: listed } = JSON.parse((await deepgemm(['cache', 'ls', '--json'])).stdout)
@@ -173,11 +190,25 @@ describe('deepgemm cache', () => {
   })
 })
 
+const NONE = { layers: [], moe: [], floats: [] }
+const TARGET = { maxTokens: 8, multiprocessors: 132 }
+
 describe('what a warm-up is planned from', () => {
   it('has the shapes of named models that the tests of the library use', () => {
     expect(MODEL_NAMES).toEqual(Object.keys(MODEL_SHAPES))
-    for (const [name, { layers }] of Object.entries(MODEL_SHAPES)) {
-      expect(namedModel(name)).toEqual(layers)
+    for (const [name, { layers, topK }] of Object.entries(MODEL_SHAPES)) {
+      const { layers: dense = [], moe = [] } = namedModel(name) ?? {}
+      const [experts] = moe
+      if (experts === undefined) throw new Error(`${name} has no experts`)
+      const { hidden, intermediate, shared } = experts
+      const swiglu = (prefix: string, width: number, count: number) => [
+        { name: `${prefix} gate and up`, n: 2 * width, k: hidden, experts: count },
+        { name: `${prefix} down`, n: hidden, k: width, experts: count },
+      ]
+      const own = shared === undefined ? [] : swiglu('shared', shared, 1)
+      const all = [...dense, ...own, ...swiglu('expert', intermediate, experts.experts)]
+      expect(all).toEqual(layers)
+      expect(experts.topK).toBe(topK)
     }
   })
 
@@ -190,15 +221,15 @@ describe('what a warm-up is planned from', () => {
   it('needs every kernel once, however many layers use it', () => {
     const layer = { name: 'a', n: 4096, k: 4096, experts: 1 }
     const target = { maxTokens: 128, multiprocessors: 132 }
-    const one = planWarmUp([layer], target)
-    const two = planWarmUp([layer, { ...layer, name: 'b' }], target)
+    const one = planWarmUp({ ...NONE, layers: [layer] }, target)
+    const two = planWarmUp({ ...NONE, layers: [layer, { ...layer, name: 'b' }] }, target)
     expect(two.kernels).toHaveLength(one.kernels.length)
     expect(two.kernels[0]?.reasons).toEqual(['a', 'b'])
   })
 
   it('says which layers a GPU cannot multiply, and needs nothing for them', () => {
     const odd = { name: 'odd', n: 12, k: 100, experts: 1 }
-    const { kernels, layers } = planWarmUp([odd], { maxTokens: 8, multiprocessors: 132 })
+    const { kernels, layers } = planWarmUp({ ...NONE, layers: [odd] }, TARGET)
     expect(kernels).toEqual([])
     expect(layers[0]?.problem).toMatch(/no multiple of 8/)
   })

@@ -125,7 +125,8 @@ export async function planGroupedGemm<L extends GroupLayout>(
   return new GroupedGemmPlan(device, complete, await prepareGrouped(device, rangeOf(complete)))
 }
 
-function rangeOf(spec: Required<GroupedGemmPlanSpec>): GroupedRange {
+/** What a plan is prepared for. */
+export function rangeOf(spec: Required<GroupedGemmPlanSpec>): GroupedRange {
   const { layout, groups, m } = spec
   const most = expectedSize({ ...spec, m: m.max }, spec.expectedM)
   // Any number of rows up to the bound, down to a single one; the other layouts have a hint.

@@ -279,7 +279,8 @@ function tensorsOf({ experts, shared, router }: MoeWeights): { dispose(): void }
   return all.filter((tensor) => tensor !== undefined)
 }
 
-function resolveCapacity(options: MoeCapacity): Capacities {
+/** @throws {OptionError} */
+export function resolveCapacity(options: MoeCapacity): Capacities {
   const maxTokens = requireInteger('The option maxTokens', options.maxTokens, 1, MAX_TOKENS)
   const wanted = options.maxDecodeTokens ?? Math.min(DECODE_TOKENS, maxTokens)
   const decode = requireInteger('The option maxDecodeTokens', wanted, 0, maxTokens)

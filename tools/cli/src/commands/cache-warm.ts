@@ -10,8 +10,8 @@ import { printTable } from '../output/table.js'
 import { say, sayJson, type Terminal } from '../output/terminal.js'
 import { compileKernels, findKernels, type WantedKernel } from '../warm/compile.js'
 import { planWarmUp, type WarmPlan } from '../warm/kernels.js'
-import { checkpointLayers } from '../warm/layers.js'
-import { type ModelLayer, namedModel, unknownModel } from '../warm/models.js'
+import { checkpointProducts } from '../warm/layers.js'
+import { type ModelProducts, namedModel, unknownModel } from '../warm/models.js'
 import { kernels, openCache } from './cache.js'
 
 /** Of an H100 SXM or an H200. */
@@ -30,8 +30,8 @@ export async function cacheWarmCommand(
     min: 1,
     max: 64,
   })
-  const layers = await layersOf(text({ model }, 'model'))
-  const plan = planWarmUp(layers, { maxTokens, multiprocessors })
+  const products = await productsOf(text({ model }, 'model'))
+  const plan = planWarmUp(products, { maxTokens, multiprocessors })
   printLayers(terminal, plan)
   const jit = await Jit.open({ cache: await openCache(terminal), concurrency: jobs })
   const wanted = await findKernels(jit, plan.kernels)
@@ -62,7 +62,7 @@ function multiprocessorsOf(options: RawOptions): number {
   }
 }
 
-async function layersOf(model: string): Promise<readonly ModelLayer[]> {
+async function productsOf(model: string): Promise<ModelProducts> {
   const named = namedModel(model)
   if (named !== undefined) return named
   let checkpoint: Checkpoint
@@ -74,7 +74,7 @@ async function layersOf(model: string): Promise<readonly ModelLayer[]> {
     throw unknownModel(model, error)
   }
   try {
-    return checkpointLayers(checkpoint)
+    return checkpointProducts(checkpoint)
   } finally {
     await checkpoint.close()
   }
@@ -104,17 +104,8 @@ async function compile(
 function printLayers(terminal: Terminal, { layers }: WarmPlan): void {
   printTable(
     terminal,
-    [
-      { name: 'layer' },
-      { name: 'N', align: 'right' },
-      { name: 'K', align: 'right' },
-      { name: 'experts', align: 'right' },
-      { name: 'kernels', align: 'right' },
-      { name: 'note' },
-    ],
-    layers.map((layer) => {
-      return [layer.name, layer.n, layer.k, layer.experts, layer.kernels, layer.problem ?? '']
-    }),
+    [{ name: 'layer' }, { name: 'shape' }, { name: 'kernels', align: 'right' }, { name: 'note' }],
+    layers.map(({ name, shape, kernels: count, problem }) => [name, shape, count, problem ?? '']),
   )
 }
 

@@ -1,26 +1,41 @@
+import { gatingFromConfig } from '@deepgemm/moe/sm90'
 import { type Checkpoint, type CheckpointEntry, CheckpointError } from 'deepgemm'
 import { WeightSelection } from '../checkpoint/selection.js'
-import type { ModelLayer } from './models.js'
-
-type Shape = { readonly n: number; readonly k: number }
+import { type SourceDType, sourceDType } from '../checkpoint/source-dtype.js'
+import type { ModelLayer, ModelMoe, ModelProducts } from './models.js'
 
 /**
  * The distinct products of a checkpoint: its FP8 weights, or, if it has none, the weights that
- * `deepgemm quantize` would take. Gate and up of an expert are one product, as MoeLayer runs them.
+ * `deepgemm quantize` would take. What belongs to a mixture of experts is counted as one layer.
  *
- * @throws {CheckpointError} when there are none
+ * @throws {CheckpointError} when there are none, or a mixture of experts whose gating is not known
  */
-export function checkpointLayers(checkpoint: Checkpoint): readonly ModelLayer[] {
-  const entries = weightsOf(checkpoint)
+export function checkpointProducts(checkpoint: Checkpoint): ModelProducts {
+  const prefixes = moePrefixes(checkpoint)
+  const isInside = ({ name }: CheckpointEntry): boolean =>
+    prefixes.some((prefix) => name.startsWith(`${prefix}.`))
   const layers = new Map<string, ModelLayer>()
-  for (const entry of entries) {
+  const weights = weightsOf(checkpoint)
+  for (const entry of weights) {
+    if (isInside(entry)) continue
     const layer = layerOf(entry)
-    if (layer === undefined) continue
-    const key = [layer.name, layer.n, layer.k].join(' ')
-    const known = layers.get(key)
-    layers.set(key, { ...layer, experts: Math.max(known?.experts ?? 1, layer.experts) })
+    layers.set(keyOf(layer), layer)
   }
-  return [...layers.values()]
+  const moe = new Map<string, ModelMoe>()
+  for (const prefix of prefixes) {
+    const layer = moeOf(checkpoint, prefix)
+    moe.set(keyOf(layer), layer)
+  }
+  return { layers: [...layers.values()], moe: [...moe.values()], floats: floatsOf(weights) }
+}
+
+function floatsOf(weights: readonly CheckpointEntry[]): readonly SourceDType[] {
+  const dtypes = new Set(weights.map(({ dtype }) => dtype))
+  return [...dtypes].filter((dtype) => dtype !== 'F8_E4M3').map(sourceDType)
+}
+
+function keyOf(layer: ModelLayer | ModelMoe): string {
+  return JSON.stringify(layer)
 }
 
 function weightsOf(checkpoint: Checkpoint): readonly CheckpointEntry[] {
@@ -35,22 +50,32 @@ function weightsOf(checkpoint: Checkpoint): readonly CheckpointEntry[] {
   })
 }
 
-/** `up_proj` of an expert is half of the product that `gate_proj` stands for. */
-function layerOf({ name, shape }: CheckpointEntry): ModelLayer | undefined {
-  const { n, k } = { n: shape.at(-2), k: shape.at(-1) } as Shape
-  const pattern = patternOf(name)
-  const expert = /\.experts\.(\d+)\./.exec(name)
-  if (expert === null && !/\.shared_experts\./.test(name)) {
-    return { name: pattern, n, k, experts: shape.length === 3 ? (shape[0] as number) : 1 }
-  }
-  if (/\.up_proj\.weight$/.test(name)) return undefined
-  const isGate = /\.gate_proj\.weight$/.test(name)
+const FIRST_EXPERT = '.experts.0.gate_proj.weight'
+
+/** What `MoeLayer.load` would be given, by DeepSeek-V3's names. */
+function moePrefixes({ names }: Checkpoint): readonly string[] {
+  return names
+    .filter((name) => name.endsWith(FIRST_EXPERT))
+    .map((name) => name.slice(0, -FIRST_EXPERT.length))
+}
+
+function moeOf(checkpoint: Checkpoint, prefix: string): ModelMoe {
+  const rowsOf = (name: string): number | undefined => checkpoint.tensors.get(name)?.shape[0]
+  const { shape } = checkpoint.entry(prefix + FIRST_EXPERT)
+  const [intermediate, hidden] = shape as readonly [number, number]
+  let experts = 0
+  while (checkpoint.tensors.has(`${prefix}.experts.${experts}.gate_proj.weight`)) experts++
+  const shared = rowsOf(`${prefix}.shared_experts.gate_proj.weight`)
+  const { topK, gating = 'softmax' } = gatingFromConfig(checkpoint.config)
   return {
-    name: isGate ? pattern.replace('gate_proj', 'gate_proj and up_proj') : pattern,
-    n: isGate ? 2 * n : n,
-    k,
-    experts: expert === null ? 1 : Number(expert[1]) + 1,
+    ...{ name: patternOf(prefix), experts, hidden, intermediate, topK, gating },
+    ...(shared === undefined ? {} : { shared }),
   }
+}
+
+function layerOf({ name, shape }: CheckpointEntry): ModelLayer {
+  const [n, k] = [shape.at(-2), shape.at(-1)] as [number, number]
+  return { name: patternOf(name), n, k, experts: shape.length === 3 ? (shape[0] as number) : 1 }
 }
 
 /** `model.layers.3.mlp.experts.7.down_proj.weight` becomes `layers.*.mlp.experts.*.down_proj`. */
