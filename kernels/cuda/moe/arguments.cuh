@@ -43,6 +43,14 @@ struct RouteArguments {
   u32 top_groups;
 };
 
+struct SelectArguments {
+  RouteArguments route;
+  Row* destination;  // [tokens, top_k]
+  Row* counts;       // [experts]
+  u32 max_rows;      // of one expert
+  u32 unused;
+};
+
 struct PlanArguments {
   const Row* indices;  // [slots]: an expert, or -1
   Row* counts;         // [experts]
@@ -132,7 +140,7 @@ struct CombineArguments {
 };
 
 // The host packs these bytes.
-static_assert(sizeof(LogitsArguments) == 112);
+static_assert(sizeof(LogitsArguments) == 112 && sizeof(SelectArguments) == 96);
 static_assert(sizeof(RouteArguments) == 72 && sizeof(PlanArguments) == 72);
 static_assert(sizeof(PermuteArguments) == 128 && sizeof(SwigluArguments) == 104);
 static_assert(sizeof(CombineArguments) == 80);

@@ -21,6 +21,7 @@ import {
   cpuRoute,
   cpuSwiglu,
   cpuSwigluQuantize,
+  type PlanPermutationCall,
   type RouteCall,
 } from '@deepgemm/runtime/cpu'
 import { CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
@@ -36,6 +37,7 @@ import { readableOperand as cudaReadable, ROUTER_ROWS, withPaddedRows } from './
 import { enqueueCudaPermute, type PermuteCall, permuteKernelOf } from './cuda/permute-rows.js'
 import { type CheckedPlanCall, enqueueCudaPlan, planKernelOf } from './cuda/plan-permutation.js'
 import { enqueueCudaRoute, routeKernel, routeKind } from './cuda/route.js'
+import { canSelect, enqueueCudaSelect } from './cuda/select.js'
 import {
   enqueueCudaSwiglu,
   enqueueCudaSwigluQuantize,
@@ -186,6 +188,20 @@ export function planStatus(device: Device): Tensor<'i32'> | undefined {
 export function enqueuePlanPermutation(stream: Stream, call: CheckedPlanCall): void {
   if (isCuda(stream)) enqueueCudaPlan(stream, call)
   else cpuPlanPermutation(cpuQueue(stream.device, stream), call)
+}
+
+/** Routes tokens and plans their permutation, in a layer whose kernels are loaded. */
+export function enqueueRouteAndPlan(
+  stream: Stream,
+  route: RouteCall,
+  plan: PlanPermutationCall,
+): void {
+  if (isCuda(stream) && canSelect(plan)) {
+    enqueueCudaSelect(stream, route, plan)
+    return
+  }
+  enqueueRoute(stream, route)
+  enqueuePlanPermutation(stream, plan)
 }
 
 export function preparePermute(device: DeviceRef, call: PermuteCall): Promise<unknown> | undefined {

@@ -13,7 +13,7 @@ import {
   swigluQuantize,
 } from '@deepgemm/moe'
 import { Device } from '@deepgemm/runtime'
-import type { CudaDevice } from '@deepgemm/runtime/cuda'
+import type { CudaDevice, CudaStream } from '@deepgemm/runtime/cuda'
 import {
   availableDevices,
   createRandom,
@@ -28,6 +28,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { enqueueDense, enqueueFewLogits } from '../src/backend.js'
 import { prepareKernels } from '../src/cuda/kernel.js'
 import { logitsKernel } from '../src/cuda/logits.js'
+import { enqueueCudaSelect, selectKernel } from '../src/cuda/select.js'
 import { disposeAll } from './support/dispose.js'
 
 const gpus = (await availableDevices(Device)).filter(({ kind }) => kind === 'cuda')
@@ -200,6 +201,49 @@ describe.skipIf(gpus.length === 0)('a GPU and the CPU', () => {
         }
       }
     })
+  })
+
+  it('select and plan at once what they do one by one', async () => {
+    for (const [seed, { experts, topK, groups, topGroups }] of ROUTINGS.slice(0, 5).entries()) {
+      for (const tokens of [1, 5, 16]) {
+        const gating = seed % 2 === 0 ? 'group-limited-sigmoid' : 'softmax'
+        const limits = gating === 'softmax' ? {} : { groups, topGroups }
+        const numbers = logitsOf(seed, tokens * experts, false)
+        const shape = [tokens, experts]
+        using theirs = cpu.tensor(numbers, { dtype: 'f32', shape })
+        using routing = await route(theirs, { topK, gating, ...limits })
+        const layout = { layout: 'masked', experts, maxRows: tokens } as const
+        using plan = await planPermutation(routing.indices, layout)
+        const int32 = (...extents: number[]): Tensor<'i32'> =>
+          gpu.zeros({ dtype: 'i32', shape: extents })
+        using logits = gpu.tensor(numbers, { dtype: 'f32', shape })
+        using indices = int32(tokens, topK)
+        using weights = gpu.zeros({ dtype: 'f32', shape: [tokens, topK] })
+        using destination = int32(tokens, topK)
+        using counts = int32(experts)
+        await prepareKernels(gpu as CudaDevice, [selectKernel({ gating, experts, dtype: 'f32' })])
+        const common = { groups: 1, topGroups: 1, ...limits, normalize: true, scalingFactor: 1 }
+        enqueueCudaSelect(
+          gpu.defaultStream as CudaStream,
+          { logits, topK, gating, ...common, bias: undefined, indices, weights },
+          {
+            ...{ indices, experts, layout: 'masked', alignment: 1, maxRows: tokens },
+            ...{ rowCapacity: experts * tokens, counts, offsets: undefined, destination },
+            groupIndex: undefined,
+          },
+        )
+        const [mine, own] = [
+          [indices, weights, destination, counts],
+          [routing, plan],
+        ] as const
+        const [routed, planned] = own
+        const expected = [routed.indices, routed.weights, planned.destination, planned.counts]
+        for (const [i, tensor] of mine.entries()) {
+          const bytes = await (expected[i] as Tensor).toBytes()
+          expect(Buffer.compare(await tensor.toBytes(), bytes), `result ${i}`).toBe(0)
+        }
+      }
+    }
   })
 
   it('agree on the logits of few tokens', async () => {

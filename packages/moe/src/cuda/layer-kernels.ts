@@ -7,6 +7,7 @@ import { logitsKernel } from './logits.js'
 import { permuteKernel } from './permute-rows.js'
 import { planKernel } from './plan-permutation.js'
 import { routeKernel } from './route.js'
+import { selectKernel } from './select.js'
 import { swigluQuantizeKernel } from './swiglu.js'
 
 /** Everything but the products that runs of a layer may launch. Its own buffers are aligned. */
@@ -15,7 +16,10 @@ export function layerKernels(experts: number, gating: RouteCall['gating']): Devi
   return [
     ...tokenCastKernels(),
     logitsKernel(),
-    ...FLOAT_DTYPES.map((dtype) => routeKernel({ gating, experts, dtype })),
+    ...FLOAT_DTYPES.flatMap((dtype) => {
+      const kind = { gating, experts, dtype }
+      return [routeKernel(kind), selectKernel(kind)]
+    }),
     ...[true, false].map((isShared) => planKernel({ experts, isShared })),
     permuteKernel({ aligned: true, scaleDType }),
     ...([1, 4] as const).map((rowsPerWarp) =>

@@ -5,8 +5,8 @@ import { ArgumentList, type CudaStream } from '@deepgemm/runtime/cuda'
 import { kernelSpec, launchKernel, rowStride, sourceName } from './kernel.js'
 
 const LANES = 32
-/** Experts of a lane beyond which fewer tokens share a block, for their shared memory. */
-const MANY_PER_LANE = 32
+/** Shared memory of a block: what its tokens' scores may take. */
+const SCORE_BYTES = 40 * 1024
 
 /** What selects a kernel of routing. */
 export type RouteKind = Pick<RouteCall, 'gating'> & {
@@ -14,23 +14,32 @@ export type RouteKind = Pick<RouteCall, 'gating'> & {
   readonly dtype: RouteCall['logits']['dtype']
 }
 
-function tokensPerBlock(perLane: number): number {
-  return perLane > MANY_PER_LANE ? 2 : 4
+/** Tokens of a block at most: `most`, or as many as have room for the scores of each. */
+export function tokensPerBlock(experts: number, most = 4): number {
+  const perToken = 8 * LANES * expertsPerLane(experts)
+  return Math.min(most, Math.floor(SCORE_BYTES / perToken))
 }
 
 function expertsPerLane(experts: number): number {
   return 2 ** Math.ceil(Math.log2(roundUp(experts, LANES) / LANES))
 }
 
-/** `entry/moe_route.cu` */
-export function routeKernel({ gating, experts, dtype }: RouteKind): DeviceKernelSpec {
-  const perLane = expertsPerLane(experts)
-  return kernelSpec('moe_route', 'RouteConfig', {
+/** The members of `RouteConfig`, for a block of so many tokens. */
+export function routeConfig(
+  { gating, experts, dtype }: RouteKind,
+  tokens: number,
+): DeviceKernelSpec['config'] {
+  return {
     kLogits: sourceName(dtype),
-    kPerLane: perLane,
+    kPerLane: expertsPerLane(experts),
     kSigmoid: gating === 'group-limited-sigmoid',
-    kWarps: tokensPerBlock(perLane),
-  })
+    kWarps: tokens,
+  }
+}
+
+/** `entry/moe_route.cu` */
+export function routeKernel(kind: RouteKind): DeviceKernelSpec {
+  return kernelSpec('moe_route', 'RouteConfig', routeConfig(kind, tokensPerBlock(kind.experts)))
 }
 
 export function routeKind({ logits, gating }: RouteCall): RouteKind {
@@ -38,7 +47,7 @@ export function routeKind({ logits, gating }: RouteCall): RouteKind {
 }
 
 /** The members of `RouteArguments` (`kernels/cuda/moe/arguments.cuh`) in their order. */
-function routeArguments(call: RouteCall): ArgumentList {
+export function routeArguments(call: RouteCall): ArgumentList {
   const [tokens, experts] = call.logits.shape as readonly [number, number]
   return new ArgumentList('struct')
     .pointer(call.logits)
@@ -60,7 +69,7 @@ function routeArguments(call: RouteCall): ArgumentList {
 export function enqueueCudaRoute(stream: CudaStream, call: RouteCall): void {
   const [tokens, experts] = call.logits.shape as readonly [number, number]
   if (tokens === 0) return
-  const warps = tokensPerBlock(expertsPerLane(experts))
+  const warps = tokensPerBlock(experts)
   const shape = { grid: [Math.ceil(tokens / warps)], threads: warps * LANES } as const
   launchKernel(stream, routeKernel(routeKind(call)), routeArguments(call), shape)
 }

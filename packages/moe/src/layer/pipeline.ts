@@ -5,9 +5,8 @@ import type { Stream } from '@deepgemm/runtime'
 import {
   enqueueCombine,
   enqueuePermute,
-  enqueuePlanPermutation,
   enqueueQuantize,
-  enqueueRoute,
+  enqueueRouteAndPlan,
   enqueueSwigluQuantize,
   type RepeatedWork,
 } from '../backend.js'
@@ -52,25 +51,25 @@ function enqueueSelection(
   stream: Stream,
   logits: Tensor<FloatDType>,
 ): void {
-  const { indices, weights } = batch
-  enqueueRoute(stream, { logits, ...model.gating, bias: model.bias, indices, weights })
-}
-
-function enqueueExperts(run: LayerRun, stream: Stream): void {
-  const { model, batch, products, logits } = run
-  if (logits === undefined) {
-    const router = products.router as DenseProduct
-    router(stream, batch.tokens, batch.logits.all)
-    enqueueSelection(run, stream, batch.logits.experts)
-  }
-  const { indices, destination, counts, offsets, layout, maxRows, groups } = batch
-  enqueuePlanPermutation(stream, {
+  const { indices, weights, destination, counts, offsets, layout, maxRows } = batch
+  const route = { logits, ...model.gating, bias: model.bias, indices, weights }
+  enqueueRouteAndPlan(stream, route, {
     ...{ indices, destination, counts, offsets, layout, maxRows },
     experts: model.extents.experts,
     alignment: 1,
     rowCapacity: batch.rows,
     groupIndex: undefined,
   })
+}
+
+function enqueueExperts(run: LayerRun, stream: Stream): void {
+  const { batch, products, logits } = run
+  if (logits === undefined) {
+    const router = products.router as DenseProduct
+    router(stream, batch.tokens, batch.logits.all)
+    enqueueSelection(run, stream, batch.logits.experts)
+  }
+  const { destination, layout, groups } = batch
   const { tokens: source, permuted, gateUp, activation, expertOut, set } = batch
   enqueuePermute(stream, { destination, source, out: permuted, groupIndex: undefined })
   const { gateUp: first, down: second } = products[layout] as NonNullable<LayerProducts['packed']>

@@ -8,6 +8,7 @@ import { logitsKernel } from '../../src/cuda/logits.js'
 import { permuteKernel } from '../../src/cuda/permute-rows.js'
 import { planKernel } from '../../src/cuda/plan-permutation.js'
 import { routeKernel } from '../../src/cuda/route.js'
+import { selectKernel } from '../../src/cuda/select.js'
 import { swigluKernel, swigluQuantizeKernel } from '../../src/cuda/swiglu.js'
 
 const [sigmoid, softmax] = ['group-limited-sigmoid', 'softmax'] as const
@@ -17,6 +18,8 @@ export const COVERING_KERNELS: readonly DeviceKernelSpec[] = [
   routeKernel({ gating: sigmoid, experts: 2048, dtype: 'bf16' }),
   routeKernel({ gating: softmax, experts: 8, dtype: 'f16' }),
   routeKernel({ gating: softmax, experts: 512, dtype: 'f32' }),
+  selectKernel({ gating: sigmoid, experts: 256, dtype: 'f32' }),
+  selectKernel({ gating: softmax, experts: 8, dtype: 'bf16' }),
   logitsKernel(),
   planKernel({ experts: 64, isShared: false }),
   planKernel({ experts: 256, isShared: true }),

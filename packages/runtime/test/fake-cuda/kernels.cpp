@@ -93,6 +93,7 @@ constexpr Kernel kKernels[] = {
     {"relayout_scales", keep_arguments<136>},
     {"check_groups", keep_arguments<32>},
     {"moe_logits", keep_arguments<112>},
+    {"moe_select", keep_arguments<96>},
     {"moe_route", keep_arguments<72>},
     {"moe_plan", keep_arguments<72>},
     {"moe_permute", keep_arguments<128>},
