@@ -53,10 +53,7 @@ const SHADES = [
 ]
 const MOST_CELLS = 48
 
-/**
- * A heat map of at most 48 cells either way, each the largest of what it stands for. Shades go in
- * octaves from 2: a value of 256 and more has the last one.
- */
+/** A heat map of at most 48 cells either way, each the largest of what it stands for. */
 export function heatMap(grid: Grid, label: string): string {
   const { rows, columns, values } = shrink(grid)
   const paths = SHADES.map(() => '')
@@ -73,8 +70,20 @@ export function heatMap(grid: Grid, label: string): string {
   )
 }
 
+/** Shades go in half octaves from 2: what is beyond 22 has the last one. */
 function shadeOf(value: number): number {
-  return Math.min(Math.max(Math.floor(Math.log2(Math.max(value, 1))), 0), SHADES.length - 1)
+  const step = Math.floor(2 * Math.log2(Math.max(value, 1))) - 2
+  return Math.min(Math.max(step, 0), SHADES.length - 1)
+}
+
+/** The shades with the values they begin at. */
+export function shadeLegend(): string {
+  const swatches = SHADES.map((colour, i) => {
+    const least = 2 ** ((i + 2) / 2)
+    const text = i === 0 ? '0' : least.toFixed(least < 10 ? 1 : 0)
+    return `<span><i style="background:${colour}"></i>${text}</span>`
+  })
+  return `<p class="legend">from ${swatches.join(' ')}</p>`
 }
 
 function shrink({ rows, columns, values }: Grid): Grid {

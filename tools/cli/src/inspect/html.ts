@@ -1,5 +1,5 @@
 import { formatBytes, formatShape } from '../output/format.js'
-import { barChart, escapeText, heatMap } from './drawings.js'
+import { barChart, escapeText, heatMap, shadeLegend } from './drawings.js'
 import { formatTotals, type InspectedTensor } from './inspect.js'
 import { OUTLIER_SIGMAS } from './value-stats.js'
 
@@ -25,10 +25,11 @@ ${totalsTable(tensors)}
 <h2>Largest magnitude over rms</h2>
 <p>Normal weights have 4 to 6. A weight far above has outliers: the scale of their block is set by
 them, and the small values around them lose digits.</p>
-${barChart(drawn.slice(0, MOST_BARS).map(({ name, values }) => ({ name, value: values?.crest ?? 0 })))}
+<div class="wide">${barChart(drawn.slice(0, MOST_BARS).map(({ name, values }) => ({ name, value: values?.crest ?? 0 })))}</div>
 <h2>Blocks of 128x128</h2>
 <p>Largest magnitude of every block over the rms of its tensor: rows of the weight from top to bottom,
 columns from left to right. Lines are channels with outliers.</p>
+${shadeLegend()}
 <div class="maps">
 ${drawn.slice(0, MOST_MAPS).map(mapFigure).join('\n')}
 </div>
@@ -102,7 +103,9 @@ main { max-width: 1100px; margin: 0 auto; padding: 24px 16px 64px; }
 h1 { font-size: 24px; overflow-wrap: anywhere; } h2 { font-size: 18px; margin-top: 36px; }
 p { color: var(--soft); max-width: 70ch; }
 table { border-collapse: collapse; font-size: 13px; } td, th { border-bottom: 1px solid var(--line); padding: 3px 12px 3px 0; text-align: left; font-variant-numeric: tabular-nums; }
-.wide { overflow-x: auto; } svg text { fill: var(--ink); } svg .bar { fill: var(--bar); }
+.wide { overflow-x: auto; } .wide svg { min-width: 760px; }
+.legend i { display: inline-block; width: 14px; height: 14px; margin: 0 4px 0 8px; vertical-align: -2px; }
+ svg text { fill: var(--ink); } svg .bar { fill: var(--bar); }
 .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 16px; }
 figure { margin: 0; } figure svg { width: 100%; height: auto; max-height: 260px; background: var(--line); }
 figcaption { font-size: 12px; color: var(--soft); overflow-wrap: anywhere; }
