@@ -86,25 +86,34 @@ extern "C" __global__ void __launch_bounds__(256)
     moe_swiglu_quantize(const __grid_constant__ deepgemm::SwigluArguments arguments) {
   using namespace deepgemm;
   __shared__ float scales[kTileBlocks][kTileRows];
+  __shared__ bool is_held[kTileRows];
   ptx::allow_next_kernel();
   ptx::wait_for_previous_kernel();
   const u32 first_row = blockIdx.x * kTileRows;
   const u32 limit = arguments.set.limit();
   if (first_row >= limit) return;
   const u32 block = threadIdx.x % kWarpThreads / kLanesPerBlock;
+  u32 rows_held = 0;  // a bit per row, the same for the whole warp
+#pragma unroll
+  for (int r = 0; r < SwigluConfig::kRowsPerWarp; ++r) {
+    const u32 row = first_row + r * kWarps + threadIdx.x / kWarpThreads;
+    if (row < limit && arguments.set.holds(row)) rows_held |= 1u << r;
+  }
 #pragma unroll 1
   for (int r = 0; r < SwigluConfig::kRowsPerWarp; ++r) {
     const u32 tile_row = r * kWarps + threadIdx.x / kWarpThreads;
-    const u32 row = first_row + tile_row;
-    if (row >= limit || !arguments.set.holds(row)) continue;  // the same for the whole warp
-    const float scale = quantize_row(arguments, row, blockIdx.y * kTileBlocks + block);
+    if (threadIdx.x % kWarpThreads == 0) is_held[tile_row] = rows_held >> r & 1u;
+    if ((rows_held >> r & 1u) == 0) continue;
+    const float scale =
+        quantize_row(arguments, first_row + tile_row, blockIdx.y * kTileBlocks + block);
     if (threadIdx.x % kLanesPerBlock == 0) scales[block][tile_row] = scale;
   }
   __syncthreads();
   const u32 tile_block = threadIdx.x / kTileRows;
-  const u32 row = first_row + threadIdx.x % kTileRows;
+  const u32 tile_row = threadIdx.x % kTileRows;
   const u32 column = blockIdx.y * kTileBlocks + tile_block;
-  if (tile_block >= kTileBlocks || row >= limit) return;
-  if (column * kScaleBlock >= arguments.columns || !arguments.set.holds(row)) return;
-  store_scale(arguments, row, column, scales[tile_block][threadIdx.x % kTileRows]);
+  if (tile_block >= kTileBlocks || column * kScaleBlock >= arguments.columns) return;
+  if (is_held[tile_row]) {
+    store_scale(arguments, first_row + tile_row, column, scales[tile_block][tile_row]);
+  }
 }

@@ -17,8 +17,14 @@ import {
  * third of a token's energy, so that one such step costs ½ · ⅓ · (1/8)² of the metric.
  */
 const TOKEN_ERROR = 2.6e-3
-/** Such steps are rare; all that goes wrong always shows in the mean. */
-const MEAN_ERROR = 1e-5
+/**
+ * Such steps are rare; all that goes wrong always shows in the mean: one wrong token of these is
+ * 2e-3 of it. A GPU's tensor cores keep about 14 bits of a sum of 128 products, so that 1 in 30
+ * results rounds to another bf16 and the mean change of an activation is δ = 2^-8 / 30. Rounding to
+ * e4m3, whose steps s are about 0.09 of a value, makes of it a mean square of δ · s, twice the
+ * metric: 6e-6 at each of gate and up, and what comes of the few activations that carry a token.
+ */
+const MEAN_ERROR = { cpu: 1e-5, cuda: 5e-5 }
 /** Tokens whose selection f32 may rightly make otherwise. */
 const LEAST_MARGIN = 1e-4
 
@@ -78,6 +84,6 @@ describe.each(await availableDevices(Device))('a MoE layer on $kind', (kind) => 
       { numRuns: 40 },
     )
     const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length
-    expect(mean).toBeLessThan(MEAN_ERROR)
+    expect(mean).toBeLessThan(MEAN_ERROR[kind.kind as keyof typeof MEAN_ERROR])
   })
 })

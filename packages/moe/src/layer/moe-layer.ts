@@ -29,8 +29,8 @@ export type MoeCapacity = {
   readonly maxTokens: number
   /**
    * Runs of at most so many tokens use the masked layout, whose shapes do not depend on the
-   * routing, as a captured graph needs; larger ones use the packed layout. The results have the
-   * same bits. Default: 16, or `maxTokens` where that is less.
+   * routing, as a captured graph needs; larger ones use the packed layout. On a CPU the results
+   * have the same bits. Default: 16, or `maxTokens` where that is less.
    */
   readonly maxDecodeTokens?: number
 }
@@ -60,8 +60,9 @@ type Capacities = Required<MoeCapacity>
  *
  * A run quantises the tokens (1x128), routes them, gathers the rows of each expert, computes
  * down · (silu(gate) · up) per expert, and sums up the weighted results and the shared experts.
- * Intermediate results are bf16. The workspace is allocated once, at creation. The bits of a result
- * depend on the input, the weights and the instruction set alone.
+ * Intermediate results are bf16. The workspace is allocated once, at creation. On a CPU the bits of
+ * a result depend on the input, the weights and the instruction set alone; on a GPU also on the
+ * number of tokens, by which kernels are chosen.
  */
 export class MoeLayer implements Disposable {
   readonly device: Device
