@@ -42,7 +42,8 @@ function rowScales(
 function slicedScales(stream: CudaStream, name: 'A' | 'B', { scales }: KGroupedMatrix): Tensor {
   const [columns, rows] = scales.shape as readonly [number, number]
   const isAligned = scales.byteOffset % ALIGNMENT === 0 && (scales.strides[0] as number) % 4 === 0
-  if (scales.dtype === 'f32' && isAligned && scales.strides[1] === 1) return scales
+  const isReadable = scales.dtype === 'f32' && isAligned && scales.strides[1] === 1
+  if (isReadable && columns > 0) return scales
   // Where no group has a column the kernel reads no scale, but is told where they would be.
   const made = room(stream, name, [Math.max(columns, 1), roundUp(rows, 4)]).slice(1, 0, rows)
   if (columns === 0) return made
