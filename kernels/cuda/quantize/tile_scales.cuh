@@ -59,26 +59,56 @@ struct TileScales<Blocks::kRows, Data> {
   DEEPGEMM_DEVICE void find(Data& data, const QuantizeArguments& arguments, const CastTile& place,
                             TileExchange&) {
     data.special = false;
-    Data::each_row([&](u32 s, u32 r) {
-      u32 all = data.rows[s][r].largest();
-      if (!Magnitude::all_finite(all)) {
-        data.special = true;
-        all = data.rows[s][r].largest_finite();
-      }
-      u32 largest = Magnitude::folded(all);
 #pragma unroll
-      for (u32 step = Data::kLanes / 2; step > 0; step /= 2) {
-        largest = most(largest, __shfl_xor_sync(0xffffffffu, largest, step));
+    for (u32 s = 0; s < Data::kSteps; ++s) {
+      u32 largest[4];
+#pragma unroll
+      for (u32 r = 0; r < 4; ++r) largest[r] = largest_of_row(data, s, r);
+      const u32 own = spread_largest(largest);
+      const BlockScale scale = scale_of(Magnitude::as_f32(own), arguments.scales.ue8m0 != 0);
+#pragma unroll
+      for (u32 r = 0; r < 4; ++r) {
+        inverses[s][r] = __shfl_sync(0xffffffffu, scale.inverse, r * kLanesPerRow, Data::kLanes);
       }
-      const BlockScale scale = scale_of(Magnitude::as_f32(largest), arguments.scales.ue8m0 != 0);
-      inverses[s][r] = scale.inverse;
-      const u32 row = place.row_tile * kScaleBlock + Data::quad(s) * 4 + r;
-      if (threadIdx.x % Data::kLanes != 0 || row >= arguments.rows) return;
-      write_cell(arguments.scales, place.group, row, place.column_tile, scale.scale);
-    });
+      const u32 lane = threadIdx.x % Data::kLanes;
+      const u32 row = place.row_tile * kScaleBlock + Data::quad(s) * 4 + lane / kLanesPerRow;
+      if (lane % kLanesPerRow == 0 && row < arguments.rows) {
+        write_cell(arguments.scales, place.group, row, place.column_tile, scale.scale);
+      }
+    }
   }
 
   DEEPGEMM_DEVICE float operator()(u32 s, u32 r, int) const { return inverses[s][r]; }
+
+ private:
+  static constexpr u32 kLanesPerRow = Data::kLanes / 4;
+
+  static DEEPGEMM_DEVICE u32 largest_of_row(Data& data, u32 s, u32 r) {
+    u32 all = data.rows[s][r].largest();
+    if (!Magnitude::all_finite(all)) {
+      data.special = true;
+      all = data.rows[s][r].largest_finite();
+    }
+    return Magnitude::folded(all);
+  }
+
+  // The largest over the lanes of each of four rows; every lane gets that of row
+  // lane / kLanesPerRow. Half of what a lane has goes to its partner at the first two steps.
+  static DEEPGEMM_DEVICE u32 spread_largest(const u32 (&rows)[4]) {
+    const auto exchanged = [](u32 kept, u32 given, u32 distance) {
+      return most(kept, __shfl_xor_sync(0xffffffffu, given, distance));
+    };
+    const bool upper = (threadIdx.x & 2 * kLanesPerRow) != 0;
+    const u32 even =
+        exchanged(upper ? rows[2] : rows[0], upper ? rows[0] : rows[2], 2 * kLanesPerRow);
+    const u32 odd =
+        exchanged(upper ? rows[3] : rows[1], upper ? rows[1] : rows[3], 2 * kLanesPerRow);
+    const bool is_odd = (threadIdx.x & kLanesPerRow) != 0;
+    u32 own = exchanged(is_odd ? odd : even, is_odd ? even : odd, kLanesPerRow);
+#pragma unroll
+    for (u32 step = kLanesPerRow / 2; step > 0; step /= 2) own = exchanged(own, own, step);
+    return own;
+  }
 };
 
 // 128x1

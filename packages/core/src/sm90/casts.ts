@@ -63,7 +63,7 @@ export function sm90CastEntry({
 /** Elements of the source that one block of threads covers. */
 export function sm90CastTile(config: Sm90CastConfig): Tile {
   const isRows = sm90CastEntry(config) === 'quantize_rows'
-  return isRows ? { rows: 32, columns: 4 * BLOCK } : { rows: BLOCK, columns: BLOCK }
+  return isRows ? { rows: 8, columns: 4 * BLOCK } : { rows: BLOCK, columns: BLOCK }
 }
 
 /** The choices in the words of the kernel source: members of its config struct. */
