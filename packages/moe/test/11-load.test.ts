@@ -8,6 +8,7 @@ import {
 import { type CheckpointLike, MoeLayer, type NamedTensors } from '@deepgemm/moe'
 import { Device } from '@deepgemm/runtime'
 import {
+  availableDevices,
   createRandom,
   type HostQuantized,
   normalArray,
@@ -115,12 +116,12 @@ function floatCheckpoint(
   return checkpoint
 }
 
-describe('MoeLayer.load', () => {
+describe.each(await availableDevices(Device))('MoeLayer.load on $kind', (kind) => {
   let device: Device
   let x: Tensor
 
   beforeAll(async () => {
-    device = await Device.open()
+    device = await kind.open()
     const numbers = normalArray(createRandom(14), 9 * HIDDEN)
     x = device.tensor(numbers, { dtype: 'f32', shape: [9, HIDDEN] })
   })
@@ -178,7 +179,7 @@ describe('MoeLayer.load', () => {
   })
 
   it('frees all it loaded when it is disposed', async () => {
-    const own = await Device.open({ kind: 'cpu' })
+    const own = await kind.open()
     const layer = await MoeLayer.load(own, fp8Checkpoint(), PREFIX, { maxTokens: 9 })
     layer.dispose()
     expect(own.memory()).toEqual({ liveBytes: 0, buffers: [] })
@@ -194,14 +195,14 @@ describe('MoeLayer.load', () => {
   })
 
   it('stacks float weights of any width, FP8 ones only of whole blocks', async () => {
-    const layer = await load(floatCheckpoint('F32', 72))
-    expect(layer.extents.intermediate).toBe(72)
+    const layer = await load(floatCheckpoint('F32', 80))
+    expect(layer.extents.intermediate).toBe(80)
     const source = new MemoryCheckpoint()
-    for (const [name, matrix] of allWeights(72)) {
+    for (const [name, matrix] of allWeights(80)) {
       source.set(name, 'F8_E4M3', [matrix.rows, matrix.cols], matrix.codes)
     }
     addRouter(source)
-    const words = ['experts.0.gate_proj', '72 rows', 'multiple of 128']
+    const words = ['experts.0.gate_proj', '80 rows', 'multiple of 128']
     await expectError(() => load(source), CheckpointError, ...words)
   })
 
@@ -275,7 +276,7 @@ describe('MoeLayer.load', () => {
   })
 
   it('leaves nothing behind when it fails', async () => {
-    const own = await Device.open({ kind: 'cpu' })
+    const own = await kind.open()
     const source = fp8Checkpoint()
     source.tensors.delete(`${PREFIX}.gate.weight`)
     const run = () => MoeLayer.load(own, source, PREFIX, { maxTokens: 9 })
