@@ -1,7 +1,9 @@
 // The kernel of one config: config.cuh is generated (GemmConfig), see packages/core/src/sm90.
+// It comes last, so that hosts can digest everything before it once for all configs.
 #include "base/choices.cuh"
-#include "config.cuh"
 #include "entry/fp8_gemm.cuh"
+
+#include "config.cuh"
 
 extern "C" __global__ void __launch_bounds__(deepgemm::Tile<deepgemm::GemmConfig>::kThreads,
                                              deepgemm::GemmConfig::kBlocksPerSm)

@@ -1,5 +1,5 @@
 import { fp8GemmNT, planGemm } from '@deepgemm/dense'
-import { Device } from '@deepgemm/runtime'
+import { allocateQuantized, Device } from '@deepgemm/runtime'
 import { availableDevices, type HostQuantized, randomQuantized } from '@deepgemm/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectProducts, type StartedOutput, startOutput } from './support/output.js'
@@ -108,8 +108,14 @@ describe.each(await availableDevices(Device))('products in flight on $kind', ({ 
   })
 
   it('leave the event loop free', async () => {
-    const { a, b } = place(device, operands(4, 300), 'NT')
-    const work = Promise.all(Array.from({ length: 40 }, () => fp8GemmNT(a, b)))
+    // Of a size that takes the device several turns of the loop.
+    const [m, n, k] = kind === 'cpu' ? [300, 64, K] : [8192, 8192, 8192]
+    const a = allocateQuantized(device, { shape: [m, k], recipe: '1x128' })
+    const b = allocateQuantized(device, { shape: [n, k], recipe: '128x128' })
+    using out = device.zeros({ dtype: 'bf16', shape: [m, n] })
+    const plan = await planGemm(device, { n, k, m: { max: m } })
+    for (let i = 0; i < 40; i++) plan.run({ a, b, out })
+    const work = device.defaultStream.synchronize()
     let [turns, done] = [0, false]
     void work.then(() => {
       done = true
@@ -119,6 +125,7 @@ describe.each(await availableDevices(Device))('products in flight on $kind', ({ 
       await new Promise(setImmediate)
     }
     expect(turns).toBeGreaterThan(1)
-    for (const owned of [a, b, ...(await work)]) owned.dispose()
+    a.dispose()
+    b.dispose()
   })
 })

@@ -3,7 +3,7 @@ import { canonicalJson } from './canonical-json.js'
 import type { KernelConfig } from './config.js'
 import { configHeader } from './config-header.js'
 import { Jit, type Kernel, type KernelRequest } from './jit.js'
-import { assembleAround } from './source/assemble.js'
+import { OpenUnit } from './source/assemble.js'
 import { kernelSources } from './source/kernel-sources.js'
 
 /** A kernel of `kernels/cuda` with its compile-time choices. */
@@ -101,18 +101,19 @@ export class DeviceKernels {
 }
 
 /** The units of the kernels, all but their configs; assembling one takes milliseconds. */
-const units = new Map<string, Promise<(config: string) => string>>()
+const units = new Map<string, Promise<OpenUnit>>()
 
 /** What to compile for a kernel: no device is needed, so that a cache can be filled anywhere. */
 export async function kernelRequest(spec: DeviceKernelSpec): Promise<KernelRequest> {
   const { name, struct, config, target } = spec
-  const unit = units.get(name) ?? assembleKernel(name)
+  const unit = units.get(name) ?? openUnit(name)
   units.set(name, unit)
-  return { source: (await unit)(configHeader(struct, config)), entryName: name, config, target }
+  const { source, sha256 } = (await unit).close(configHeader(struct, config))
+  return { source, sourceSha256: sha256, entryName: name, config, target }
 }
 
-async function assembleKernel(name: string): Promise<(config: string) => string> {
-  return assembleAround(await kernelSources(), `entry/${name}.cu`, 'config.cuh')
+async function openUnit(name: string): Promise<OpenUnit> {
+  return new OpenUnit(await kernelSources(), `entry/${name}.cu`, 'config.cuh')
 }
 
 const known = new WeakMap<CudaDevice, DeviceKernels>()

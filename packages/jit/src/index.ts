@@ -53,6 +53,6 @@ export {
   transposeKernels,
   transposeLaunch,
 } from './shared-kernels/transpose.js'
-export { assembleAround, assembleSource, type SourceFiles } from './source/assemble.js'
+export { assembleSource, OpenUnit, type SourceFiles } from './source/assemble.js'
 export { kernelSources } from './source/kernel-sources.js'
 export { readSourceTree } from './source/source-tree.js'

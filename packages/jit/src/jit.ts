@@ -20,6 +20,8 @@ export type JitOptions = {
 export type KernelRequest = {
   /** The whole translation unit, as `assembleSource` makes it. */
   readonly source: string
+  /** The SHA-256 of its UTF-8 form, where it is known already. */
+  readonly sourceSha256?: string
   readonly entryName: string
   /** The choices that went into the source; kept with the kernel and named in errors. */
   readonly config: KernelConfig
@@ -75,6 +77,7 @@ export class Jit {
   async getKernel(request: KernelRequest): Promise<Kernel> {
     checkConfig(request.config)
     const { source, entryName, config, target, flags = [] } = request
+    const sourceSha256 = request.sourceSha256 ?? sha256(source)
     let compiler: Compiler
     try {
       compiler = await this.compiler()
@@ -84,7 +87,7 @@ export class Jit {
     const compileRequest: CompileRequest = { source, target, flags, entryName }
     const compile = async (): Promise<Uint8Array> => (await compiler.compile(compileRequest)).cubin
     const spec = {
-      ...{ source, entryName, config, target },
+      ...{ source, sourceSha256, entryName, config, target },
       compiler: await compiler.identity(),
       flags: [...compiler.baseFlags, ...flags],
     }
@@ -122,7 +125,8 @@ export class Jit {
 
   async #getShipped(request: KernelRequest, noCompiler: unknown): Promise<Kernel> {
     const { source, entryName, config, target } = request
-    const program = programDigest({ sourceSha256: sha256(source), entryName, config, target })
+    const sourceSha256 = request.sourceSha256 ?? sha256(source)
+    const program = programDigest({ sourceSha256, entryName, config, target })
     const entry = await this.cache.getProgram(program)
     if (entry === undefined) throw withConfig(noCompiler, config)
     return describeKernel(entry.manifest, entry.cubin, 'cache')

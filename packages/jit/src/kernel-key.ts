@@ -15,6 +15,8 @@ export type CompilerIdentity = { readonly name: string; readonly version: string
 export type KernelSpec = {
   /** The whole translation unit, self-contained. */
   readonly source: string
+  /** Its digest, where that is known already: trusted, and worth a hundred kilobytes of hashing. */
+  readonly sourceSha256?: string
   /** The kernel's name in the cubin. */
   readonly entryName: string
   readonly config: KernelConfig
@@ -26,7 +28,9 @@ export type KernelSpec = {
 }
 
 /** A KernelSpec with its source replaced by the source's digest: what a manifest remembers. */
-export type KernelIdentity = Omit<KernelSpec, 'source'> & { readonly sourceSha256: string }
+export type KernelIdentity = Omit<KernelSpec, 'source' | 'sourceSha256'> & {
+  readonly sourceSha256: string
+}
 
 /** The SHA-256 of some bytes or of a text's UTF-8 form, in hexadecimal. */
 export function sha256(content: string | Uint8Array): string {
@@ -59,7 +63,7 @@ export function programDigest(identity: Omit<KernelIdentity, 'compiler' | 'flags
 
 /** Drops the source text, keeps its digest. */
 export function kernelIdentity({ source, ...rest }: KernelSpec): KernelIdentity {
-  return { ...rest, sourceSha256: sha256(source) }
+  return { ...rest, sourceSha256: rest.sourceSha256 ?? sha256(source) }
 }
 
 function programOf(

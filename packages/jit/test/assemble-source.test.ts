@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  assembleAround,
   assembleSource,
   configHeader,
   kernelSources,
+  OpenUnit,
   readSourceTree,
 } from '@deepgemm/jit'
 import { cudaSources } from '@deepgemm/kernels'
@@ -47,7 +48,9 @@ describe('assembling a source', () => {
     const header = configHeader('GemmConfig', { kStages: 4, kOrdered: true })
     for (const entry of ['entry/fp8_gemm.cu', 'entry/relayout_scales.cu']) {
       const whole = assembleSource(new Map(files).set('config.cuh', header), entry)
-      expect(assembleAround(files, entry, 'config.cuh')(header)).toBe(whole)
+      const closed = new OpenUnit(files, entry, 'config.cuh').close(header)
+      expect(closed.source).toBe(whole)
+      expect(closed.sha256).toBe(createHash('sha256').update(whole).digest('hex'))
     }
   })
 

@@ -71,10 +71,7 @@ const START = {
   bf16: (i: number) => 0x3f80 + (i % 127),
 }
 
-function startLarge(
-  device: Device,
-  { a, b, out, accumulate, gap }: LargeCase,
-): Tensor<OutDType> {
+function startLarge(device: Device, { a, b, out, accumulate, gap }: LargeCase): Tensor<OutDType> {
   const [rows, stride] = [a.rows, b.rows + gap]
   const bytes = poisonBytes(out, rows * stride)
   const cells = out === 'f32' ? new Uint32Array(bytes.buffer) : new Uint16Array(bytes.buffer)

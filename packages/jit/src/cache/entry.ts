@@ -31,11 +31,15 @@ export async function readEntry(
   key: string,
   owners: TrustedOwners,
 ): Promise<EntryRead> {
-  const read = await readManifest(fs, folder, key, owners)
+  // Both at once: the cubin alone is worth nothing, but nearly always there is a manifest too.
+  const [read, cubin] = await Promise.all([
+    readManifest(fs, folder, key, owners),
+    settled(readTrusted(fs, entryPaths(folder, key).cubin, owners, maxCubinBytes)),
+  ])
   if (read.state !== 'sound') return read
   const { manifest } = read
   try {
-    const { bytes } = await readTrusted(fs, entryPaths(folder, key).cubin, owners, maxCubinBytes)
+    const { bytes } = cubin()
     checkCubinAgainst(manifest, bytes)
     return { state: 'sound', entry: { manifest, cubin: plainBytes(bytes) } }
   } catch (error) {
@@ -43,6 +47,16 @@ export async function readEntry(
       ? { state: 'rejected', reason: 'its cubin is missing' }
       : { state: 'rejected', reason: `its cubin cannot be used: ${reasonOf(error)}` }
   }
+}
+
+/** What a promise comes to, to be thrown or returned later. */
+function settled<T>(promise: Promise<T>): Promise<() => T> {
+  return promise.then(
+    (value) => () => value,
+    (error: unknown) => () => {
+      throw error
+    },
+  )
 }
 
 /** Reads and checks an entry's manifest alone. */

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto'
 import { posix } from 'node:path'
 import { CompileError } from '@deepgemm/core'
 import { type SourceLine, scanLines } from './scan-lines.js'
@@ -29,23 +30,33 @@ export function assembleSource(files: SourceFiles, entry: string): string {
 /** A line that no source has. */
 const HOLE = '@ a generated file stands here @'
 
-/**
- * The same with one file left open, for units that differ in that file alone: gives the unit for its
- * text, which includes nothing.
- */
-export function assembleAround(
-  files: SourceFiles,
-  entry: string,
-  generated: string,
-): (text: string) => string {
-  const unit = assembleSource(new Map(files).set(generated, HOLE), entry)
-  const [before, after] = unit.split(HOLE)
-  if (before === undefined || after === undefined) return () => unit
-  return (text) => {
-    const lines = text.replace(/\n$/, '').split('\n')
-    const kept = scanLines(lines).map(({ kind }, i) => (kind === 'pragma-once' ? '' : lines[i]))
-    return `${before}${kept.join('\n')}${after}`
+/** A unit but for one file, which is generated. What is the same for all such files is done once. */
+export class OpenUnit {
+  readonly #before: string
+  readonly #after: string | undefined
+  readonly #digest: Hash
+
+  /** `generated` is the path of the file that is left open; it includes nothing. */
+  constructor(files: SourceFiles, entry: string, generated: string) {
+    const unit = assembleSource(new Map(files).set(generated, HOLE), entry)
+    const [before, after] = unit.split(HOLE)
+    this.#before = before as string
+    this.#after = after
+    this.#digest = createHash('sha256').update(this.#before)
   }
+
+  /** The whole unit, as `assembleSource` makes it, and the SHA-256 of its UTF-8 form. */
+  close(text: string): { readonly source: string; readonly sha256: string } {
+    const rest = this.#after === undefined ? '' : `${withoutPragmaOnce(text)}${this.#after}`
+    const sha256 = this.#digest.copy().update(rest).digest('hex')
+    return { source: this.#before + rest, sha256 }
+  }
+}
+
+function withoutPragmaOnce(text: string): string {
+  const lines = text.replace(/\n$/, '').split('\n')
+  const kept = scanLines(lines).map(({ kind }, i) => (kind === 'pragma-once' ? '' : lines[i]))
+  return kept.join('\n')
 }
 
 function appendFile(assembly: Assembly, path: string, from: readonly string[]): void {
