@@ -4,11 +4,21 @@ import { CudaGraph } from './graph.js'
 import { CudaStream } from './stream.js'
 
 /**
- * What `enqueue` enqueues on a stream of its own, as a graph. The stream is new, so that nothing
+ * What `enqueue` enqueues on a stream, as a graph. Without a stream it is a new one, so that nothing
  * outside of the capture has work on it.
  */
-export function captureGraph(device: CudaDevice, enqueue: (stream: CudaStream) => void): CudaGraph {
+export function captureGraph(
+  device: CudaDevice,
+  enqueue: (stream: CudaStream) => void,
+  given?: CudaStream,
+): CudaGraph {
+  if (given !== undefined) return captureOn(given, enqueue)
   using stream = new CudaStream(device, 'capture')
+  return captureOn(stream, enqueue)
+}
+
+function captureOn(stream: CudaStream, enqueue: (stream: CudaStream) => void): CudaGraph {
+  const { device } = stream
   stream.beginCapture()
   try {
     enqueue(stream)

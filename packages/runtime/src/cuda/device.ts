@@ -127,13 +127,18 @@ export class CudaDevice implements Device {
   }
 
   /**
-   * Captures what `enqueue` enqueues on the stream it is given, without running it.
+   * Captures what `enqueue` enqueues on the stream it is given, without running it. Captures on one
+   * `stream` share its workspace; by default each has a stream of its own.
    *
    * @throws {CudaError} and whatever `enqueue` throws
    */
-  capture(enqueue: (stream: CudaStream) => void): CudaGraph {
+  capture(enqueue: (stream: CudaStream) => void, stream?: CudaStream): CudaGraph {
     this.#requireLive()
-    return captureGraph(this, enqueue)
+    if (stream !== undefined) {
+      stream.requireLive()
+      this.requireOwn(`Stream ${stream.label}`, stream.device)
+    }
+    return captureGraph(this, enqueue, stream)
   }
 
   memory(): MemoryReport {
