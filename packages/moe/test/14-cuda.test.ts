@@ -171,15 +171,15 @@ describe('a layer on a GPU', () => {
   it('replays small batches as graphs and enqueues large ones', async () => {
     using weights = weightsOf()
     const { experts, shared, router } = weights
-    const options = { experts, shared, router, topK: 2, maxTokens: 70, maxDecodeTokens: 4 }
+    const options = { experts, shared, router, topK: 2, maxTokens: 140, maxDecodeTokens: 4 }
     using layer = await MoeLayer.create(device, options as Weights)
-    using x = zeros('bf16', 70, 256)
-    using out = zeros('bf16', 70, 256)
+    using x = zeros('bf16', 140, 256)
+    using out = zeros('bf16', 140, 256)
     const run = (count: number): void => {
       layer.run(x.slice(0, 0, count), { out: out.slice(0, 0, count) })
     }
     run(3)
-    run(70)
+    run(140)
     await device.synchronize()
     const [before, calls] = [device.memory().liveBytes, fake.calls()]
     for (let i = 0; i < 5; i++) run(3)
@@ -187,13 +187,13 @@ describe('a layer on a GPU', () => {
     expect((after['cuGraphLaunch'] ?? 0) - (calls['cuGraphLaunch'] ?? 0)).toBe(5)
     // The cast before the graph and the sum after it.
     expect((after['cuLaunchKernelEx'] ?? 0) - (calls['cuLaunchKernelEx'] ?? 0)).toBe(10)
-    run(70)
+    run(140)
     // Cast, router, selection, plan, copies, three kernels of the experts, three of the shared ones, sum.
     expect((fake.calls()['cuLaunchKernelEx'] ?? 0) - (after['cuLaunchKernelEx'] ?? 0)).toBe(12)
     expect(fake.calls()['cuModuleLoadData']).toBe(calls['cuModuleLoadData'])
     expect(device.memory().liveBytes).toBe(before)
     await device.synchronize()
-    expect(numbers(80, 64)).toEqual([70, 2, 256, 140])
+    expect(numbers(80, 64)).toEqual([140, 2, 256, 280])
   })
 
   it('takes logits instead of a router, and extents that a GPU multiplies', async () => {

@@ -9,8 +9,8 @@ const SPLITS = 8
 /** Experts, and tokens, of a cluster. */
 const TILE = 16
 
-/** Tokens up to which reading the router's weights is all that its product costs. */
-export const FEW_TOKENS = 32
+/** Tokens up to which tiles of wgmma, a handful of them, would leave most of the GPU idle. */
+export const FEW_TOKENS = 128
 
 /** A router's product for few tokens; scales are f32. */
 export type LogitsCall = {
