@@ -84,6 +84,11 @@ describe('a prepared launch', () => {
     await using second = new CudaDevice()
     using foreign = bytesOn(second, 3)
     expect(() => launch.rebind([to, foreign])).toThrow(DeviceError)
+    // What was refused halfway is not half done.
+    using source = device.tensor(Uint8Array.of(4, 5, 6), { dtype: 'u8', shape: [3] })
+    launch.rebind([to, source])
+    launch.run(device.defaultStream)
+    expect(await to.toBytes()).toEqual(Uint8Array.of(4, 5, 6))
     for (const owned of [to, other.to]) owned.dispose()
   })
 

@@ -61,15 +61,12 @@ CUdeviceptr Arguments::read_address(Numbers& numbers, Memories memories, bool in
   return memories[static_cast<size_t>(index)]->address() + static_cast<CUdeviceptr>(offset);
 }
 
-void Arguments::rebind(const Driver& driver, Memories memories, const double* offsets) {
-  for (size_t i = 0; i < addresses_.size(); i++) {
-    const CUdeviceptr address = memories[i]->address() + static_cast<CUdeviceptr>(offsets[i]);
-    std::byte* at = bytes_.get() + addresses_[i].at;
-    if (addresses_[i].in_map) {
-      driver.tensor_map_move(reinterpret_cast<CUtensorMap*>(at), reinterpret_cast<void*>(address));
-    } else {
-      *reinterpret_cast<CUdeviceptr*>(at) = address;
-    }
+void Arguments::move(const Driver& driver, size_t place, CUdeviceptr address) {
+  std::byte* at = bytes_.get() + addresses_[place].at;
+  if (addresses_[place].in_map) {
+    driver.tensor_map_move(reinterpret_cast<CUtensorMap*>(at), reinterpret_cast<void*>(address));
+  } else {
+    *reinterpret_cast<CUdeviceptr*>(at) = address;
   }
 }
 

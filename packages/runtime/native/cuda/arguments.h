@@ -40,9 +40,9 @@ class Arguments {
   // takes a struct.
   void** pointers() { return as_struct_ ? &whole_ : pointers_.data(); }
 
-  // Gives every address, null pointers left out, another one: `offset` bytes into the memory of the
-  // same place in the lists. The extents of tensor maps stay. Throws a Failure.
-  void rebind(const Driver& driver, Memories memories, const double* offsets);
+  // Gives an address, by its place among those that are not null, another value. The extents of a
+  // tensor map stay. Throws a Failure.
+  void move(const Driver& driver, size_t place, CUdeviceptr address);
 
   // How many addresses there are.
   size_t addresses() const { return addresses_.size(); }

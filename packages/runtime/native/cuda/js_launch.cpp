@@ -47,13 +47,13 @@ class Launch : public Napi::ObjectWrap<Launch> {
     return Napi::Boolean::New(info.Env(), ran);
   }
 
-  // rebind(memories, offsets: Float64Array): one of each per address.
+  // rebind(memories, moves: Float64Array): of each memory, which address points into it and where.
   void rebind(const Napi::CallbackInfo& info) {
     const auto memories = memories_of(info[0]);
-    const double* offsets = info[1].As<Napi::Float64Array>().Data();
     if (memories.empty()) return;
+    const Numbers moves(info[1].As<Napi::Float64Array>().Data());
     guarded(info.Env(), memories.front()->context()->driver(),
-            [&] { packed_->rebind(memories, offsets); });
+            [&] { packed_->rebind(memories, moves); });
   }
 
   Napi::Value addresses(const Napi::CallbackInfo& info) {

@@ -27,10 +27,16 @@ void PackedLaunch::describe(Numbers& numbers) {
   overlap.value.flag = 1;
 }
 
-void PackedLaunch::rebind(const Memories& memories, const double* offsets) {
+void PackedLaunch::rebind(const Memories& memories, Numbers moves) {
   if (memories.empty()) return;
-  arguments_->rebind(memories.front()->context()->driver(), memories, offsets);
-  memories_.assign(memories.begin(), memories.end());
+  const Driver& driver = memories.front()->context()->driver();
+  memories_.resize(arguments_->addresses());
+  for (const auto& memory : memories) {
+    const uint32_t place = moves.u32();
+    const auto offset = static_cast<CUdeviceptr>(moves.i64());
+    arguments_->move(driver, place, memory->address() + offset);
+    memories_[place] = memory;
+  }
 }
 
 bool PackedLaunch::run(const std::shared_ptr<StreamHandle>& stream) {

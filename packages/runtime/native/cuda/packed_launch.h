@@ -21,8 +21,9 @@ class PackedLaunch {
   PackedLaunch(const PackedLaunch&) = delete;
   PackedLaunch& operator=(const PackedLaunch&) = delete;
 
-  // Points its addresses elsewhere; see `Arguments::rebind`. Throws a Failure.
-  void rebind(const Memories& memories, const double* offsets);
+  // Points addresses elsewhere: for each memory, its place among the addresses that are not null
+  // and the offset into it. The first time, all of them. Throws a Failure.
+  void rebind(const Memories& memories, Numbers moves);
   size_t addresses() const { return arguments_->addresses(); }
 
   // Enqueues it. False, and nothing is enqueued, when the module or a memory was given up. Throws a

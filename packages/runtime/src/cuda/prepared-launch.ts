@@ -15,7 +15,9 @@ export class PreparedLaunch {
   readonly #addresses: number
   /** What `rebind` hands over; kept, for it to be quick. */
   readonly #memories: NativeCudaMemory[] = []
-  readonly #offsets: Float64Array
+  readonly #moves: Float64Array
+  /** Serial of the buffer and offset of each address; NaN as long as `rebind` was not called. */
+  readonly #bound: Float64Array
   /** Of the stream that ran it last: a launch mostly stays on one stream. */
   #stream: CudaStream | undefined
   #notes: readonly KernelNote[] = []
@@ -25,7 +27,8 @@ export class PreparedLaunch {
     this.kernel = kernel
     this.#native = native
     this.#addresses = native.addresses()
-    this.#offsets = new Float64Array(this.#addresses)
+    this.#moves = new Float64Array(2 * this.#addresses)
+    this.#bound = new Float64Array(2 * this.#addresses).fill(Number.NaN)
   }
 
   /**
@@ -64,15 +67,28 @@ export class PreparedLaunch {
         allowed: String(this.#addresses),
       })
     }
-    tensors.forEach(({ storage, byteOffset }, i) => {
-      device.requireOwn(`Tensor ${storage.label}`, storage.device)
-      const buffer = storage as CudaBuffer
-      buffer.requireLive()
-      this.#memories[i] = buffer.native
-      this.#offsets[i] = byteOffset
-    })
-    const subject = `A launch of ${this.kernel.name} could not be moved`
-    device.health.call(subject, () => this.#native.rebind(this.#memories, this.#offsets))
+    this.#memories.length = 0
+    try {
+      for (let i = 0; i < tensors.length; i++) this.#move(i, tensors[i] as Tensor)
+      if (this.#memories.length > 0) this.#native.rebind(this.#memories, this.#moves)
+    } catch (error) {
+      this.#bound.fill(Number.NaN)
+      throw device.health.typed(`A launch of ${this.kernel.name} could not be moved`, error)
+    }
+  }
+
+  /** Notes the address as one to be moved, unless it is there already. */
+  #move(place: number, { storage, byteOffset }: Tensor): void {
+    this.kernel.module.device.requireOwn('A tensor of the launch', storage.device)
+    const buffer = storage as CudaBuffer
+    buffer.requireLive()
+    const bound = this.#bound
+    if (bound[2 * place] === buffer.serial && bound[2 * place + 1] === byteOffset) return
+    bound[2 * place] = buffer.serial
+    bound[2 * place + 1] = byteOffset
+    const at = 2 * this.#memories.push(buffer.native)
+    this.#moves[at - 2] = place
+    this.#moves[at - 1] = byteOffset
   }
 
   #moveTo(stream: CudaStream): void {

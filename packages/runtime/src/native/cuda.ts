@@ -138,8 +138,11 @@ export interface NativeCudaFunction {
 export interface NativeCudaLaunch {
   /** False, and nothing is enqueued, when the module or a memory was disposed. */
   run(stream: NativeCudaStream): boolean
-  /** Points the addresses elsewhere, null pointers left out: a memory and an offset for each. */
-  rebind(memories: readonly NativeCudaMemory[], offsets: Float64Array): void
+  /**
+   * Points addresses elsewhere. `moves` has for each memory its place among the addresses that are
+   * not null, and the offset. The first time, all of them.
+   */
+  rebind(memories: readonly NativeCudaMemory[], moves: Float64Array): void
   addresses(): number
 }
 
