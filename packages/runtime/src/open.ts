@@ -74,8 +74,8 @@ export const Device: {
    */
   list(): Promise<DeviceInfo[]>
   /**
-   * Opens a device: the CPU, or with kind `cuda` the first usable GPU. A GPU is opened only on
-   * request: it quantises and multiplies NT matrices; everything else runs on the CPU alone so far.
+   * Opens a device: the CPU, with kind `cuda` the first usable GPU, with `auto` the better of both.
+   * A GPU is opened only on request.
    *
    * @throws {OptionError | DeviceError | NativeError}
    */
