@@ -32,7 +32,7 @@ const OPTIONS = ['out', 'outDType', 'accumulate', 'stream']
  * (two-level accumulation). Batches are [G, M, K] and [G, N, K]. M, N and K may be any size, 0
  * included. Resolves with D, [M, N] or [G, M, N], when it is ready.
  *
- * On a GPU N must be a multiple of 8 and K of 16, neither 0, and the rows of K-major operands and of D start at
+ * On a GPU N must be a multiple of 8 and K of 16, and the rows of K-major operands and of D start at
  * multiples of 16 bytes. The first product of a kind compiles its kernels; `planGemm` does that ahead
  * of time.
  *

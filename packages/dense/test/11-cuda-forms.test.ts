@@ -91,6 +91,22 @@ describe('a product of another form on a GPU', () => {
   })
 })
 
+describe('a product over no K', () => {
+  it('zeroes its output without a kernel, or leaves what it is added to', async () => {
+    const { a, b } = operands('NT', [3, 5, 0], { shape: [2, 3, 0] }, { shape: [2, 5, 0] })
+    const ones = new Float32Array(2 * 3 * 6).fill(1)
+    const whole = gpu.device.tensor(ones, { dtype: 'f32', shape: [2, 3, 6] })
+    const out = whole.slice(2, 0, 5)
+    await fp8GemmNT(a, b, { out, accumulate: true })
+    expect(await whole.toFloat32Array()).toEqual(ones)
+    await fp8GemmNT(a, b, { out })
+    const expected = ones.map((_, i) => (i % 6 === 5 ? 1 : 0))
+    expect(await whole.toFloat32Array()).toEqual(expected)
+    expect(launches()).toBe(0)
+    for (const owned of [a, b, whole]) owned.dispose()
+  })
+})
+
 describe('a plan on a GPU', () => {
   it('has its workspace at its largest from the start', async () => {
     const plan = await planGemm(gpu.device, { form: 'TN', n: 520, k: 1040, m: { max: 700 } })

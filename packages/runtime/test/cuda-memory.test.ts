@@ -174,6 +174,20 @@ describe('memory that work still uses', () => {
   })
 })
 
+describe('a matrix', () => {
+  it('is zeroed in stream order, its gaps left alone', async () => {
+    const bytes = Uint8Array.from({ length: 12 }, (_, i) => i + 1)
+    using whole = device.tensor(bytes, { dtype: 'u8', shape: [3, 4] })
+    device.defaultStream.zero(whole.slice(1, 1, 3))
+    device.defaultStream.zero(whole.slice(0, 1, 1))
+    expect([...(await whole.toBytes())]).toEqual([1, 0, 0, 4, 5, 0, 0, 8, 9, 0, 0, 12])
+    await using other = new CudaDevice()
+    expect(() => other.defaultStream.zero(whole)).toThrow(DeviceError)
+    whole.dispose()
+    expect(() => device.defaultStream.zero(whole)).toThrow(DisposedError)
+  })
+})
+
 describe('page-locked memory', () => {
   it('is copied in stream order both ways', async () => {
     using pinned = device.pinned(8)

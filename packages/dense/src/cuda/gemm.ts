@@ -96,6 +96,18 @@ export class CudaGemm implements PreparedGemm {
   }
 }
 
+/** Sums over no K at all. */
+export class EmptySums implements PreparedGemm {
+  readonly configs: readonly Sm90Config[] = []
+
+  enqueue(stream: CudaStream, call: GemmCall): void {
+    if (isEmpty(call) || call.problem.accumulate) return
+    for (let group = 0; group < call.problem.groups; group++) {
+      stream.zero(matrixOf(call.out, group))
+    }
+  }
+}
+
 export function isEmpty({ problem }: Pick<GemmCall, 'problem'>): boolean {
   return problem.m === 0 || problem.n === 0 || problem.groups === 0
 }

@@ -9,7 +9,7 @@ import {
 import type { CudaDevice, CudaKernel, CudaStream } from '@deepgemm/runtime/cuda'
 import type { GemmCall, GemmRange, PreparedGemm, ProgressListener } from '../backend.js'
 import { gemmConfigs, gemmKernel } from './configs.js'
-import { CudaGemm, isEmpty } from './gemm.js'
+import { CudaGemm, EmptySums, isEmpty } from './gemm.js'
 import { requireCudaCall } from './requirements.js'
 
 /** @throws {ShapeError | CompileError | CacheError | CudaError} */
@@ -19,6 +19,7 @@ export async function prepareCudaGemm(
   onProgress?: ProgressListener,
 ): Promise<PreparedGemm> {
   const { form, m, n, k, recipeB, out, accumulate } = range
+  if (k === 0 || n === 0) return new EmptySums()
   requireSm90Extents({ m: m.max, n, k })
   const { multiprocessors } = device.properties
   const family = { recipeB, out, accumulate }
@@ -51,7 +52,7 @@ const implicitPlans = new WeakMap<CudaDevice, Plans>()
 /** Enqueues a product under a plan that is made at the first product of its kind. */
 export async function enqueueCudaGemm(stream: CudaStream, call: GemmCall): Promise<void> {
   if (isEmpty(call)) return
-  requireCudaCall(call)
+  if (call.problem.k > 0) requireCudaCall(call)
   const prepared = await implicitPlan(stream.device, call)
   if (prepared.replay?.({ ...call, stream })) return
   prepared.enqueue(stream, call)

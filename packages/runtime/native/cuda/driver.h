@@ -72,6 +72,8 @@ struct Driver {
   Call<CUresult(void*)> host_free{library, "cuMemFreeHost"};
 
   Call<CUresult(CUdeviceptr, unsigned char, size_t, CUstream)> fill{library, "cuMemsetD8Async"};
+  Call<CUresult(CUdeviceptr, size_t, unsigned char, size_t, size_t, CUstream)> fill_rows{
+      library, "cuMemsetD2D8Async"};
   Call<CUresult(CUdeviceptr, const void*, size_t, CUstream)> upload{library,
                                                                     "cuMemcpyHtoDAsync_v2"};
   Call<CUresult(void*, CUdeviceptr, size_t, CUstream)> download{library, "cuMemcpyDtoHAsync_v2"};

@@ -105,9 +105,25 @@ void copy(const Napi::CallbackInfo& info) {
   });
 }
 
+// zeroRows(stream, memory, offset, pitch, bytes, rows): `bytes` of every row.
+void zero_rows(const Napi::CallbackInfo& info) {
+  const auto& stream = Stream::of(info[0]).handle();
+  const auto& memory = Memory::of(info[1]).get();
+  const auto number = [&](size_t i) {
+    return static_cast<size_t>(info[i].As<Napi::Number>().Int64Value());
+  };
+  guarded(info.Env(), stream->driver(), [&] {
+    stream->context()->enter();
+    memory->use(stream);
+    stream->driver().fill_rows(memory->address() + number(2), number(3), 0, number(4), number(5),
+                               stream->get());
+  });
+}
+
 }  // namespace
 
 void define_copies(Napi::Env env, Napi::Object exports) {
+  exports.Set("zeroRows", Napi::Function::New(env, zero_rows));
   exports.Set("copyIn", Napi::Function::New(env, copy_in));
   exports.Set("copyOut", Napi::Function::New(env, copy_out));
   exports.Set("copy", Napi::Function::New(env, copy));

@@ -1,7 +1,8 @@
-import { DisposedError, LayoutError, type Tensor } from '@deepgemm/core'
+import { DisposedError, dtypeBytes, LayoutError, type Tensor } from '@deepgemm/core'
 import type { NativeCudaStream } from '../native/cuda.js'
 import { loadAddon } from '../native/load.js'
 import type { DeviceEvent, Stream } from '../stream.js'
+import type { CudaBuffer } from './buffer.js'
 import type { CudaDevice } from './device.js'
 import type { KernelNote } from './errors.js'
 import { CudaEvent, foreignEvent } from './event.js'
@@ -94,6 +95,26 @@ export class CudaStream implements Stream {
     known?.dispose()
     this.#workspaces.set(label, made)
     return made
+  }
+
+  /**
+   * Enqueues zeros for a matrix whose rows lie back to back inside; what is between them stays.
+   *
+   * @throws {DeviceError | DisposedError | CudaError}
+   */
+  zero(matrix: Tensor): void {
+    this.requireLive()
+    matrix.requireLive()
+    this.device.requireOwn(`Tensor ${matrix.storage.label}`, matrix.device)
+    const [rows, columns] = matrix.shape as readonly [number, number]
+    if (rows === 0 || columns === 0) return
+    const width = dtypeBytes(matrix.dtype)
+    const pitch = Math.max(matrix.strides[0] as number, columns) * width
+    const { native, label } = matrix.storage as CudaBuffer
+    this.device.health.call(`Buffer ${label} could not be zeroed`, () => {
+      const { zeroRows } = loadAddon().cuda
+      zeroRows(this.native, native, matrix.byteOffset, pitch, columns * width, rows)
+    })
   }
 
   /** Enqueued work still finishes; nothing more can be enqueued. Idempotent. */

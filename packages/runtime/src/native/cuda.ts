@@ -37,6 +37,14 @@ export interface NativeCuda {
   readonly copyIn: NativeCopy<NativeCudaMemory, NativeCudaPinned>
   readonly copyOut: NativeCopy<NativeCudaPinned, NativeCudaMemory>
   readonly copy: NativeCopy<NativeCudaMemory, NativeCudaMemory>
+  zeroRows(
+    stream: NativeCudaStream,
+    memory: NativeCudaMemory,
+    byteOffset: number,
+    pitch: number,
+    byteLength: number,
+    rows: number,
+  ): void
   /** The order of `numbers` is written down in `native/cuda/packed_launch.h`. */
   readonly Launch: new (
     kernel: NativeCudaFunction,

@@ -84,6 +84,7 @@ constexpr Kernel kKernels[] = {
     {"bench_fill_e4m3", nothing},
     {"bench_fill_scales", nothing},
     {"bench_fill_f32", nothing},
+    {"bench_fill_bf16", nothing},
     {"bench_poison", nothing},
     {"bench_check", nothing},
     {"bench_read", nothing},

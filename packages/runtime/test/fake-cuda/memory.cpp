@@ -115,6 +115,16 @@ EXPORT CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t byte
                  [=] { std::memset(reinterpret_cast<void*>(to), value, bytes); });
 }
 
+EXPORT CUresult cuMemsetD2D8Async(CUdeviceptr to, size_t pitch, unsigned char value, size_t width,
+                                  size_t height, CUstream stream) {
+  const size_t bytes = height == 0 ? 0 : (height - 1) * pitch + width;
+  return enqueue("cuMemsetD2D8Async", stream, to, to, bytes, [=] {
+    for (size_t row = 0; row < height; row++) {
+      std::memset(reinterpret_cast<char*>(to) + row * pitch, value, width);
+    }
+  });
+}
+
 // Takes the source at once, as the driver does with pageable memory.
 EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes,
                                      CUstream stream) {
