@@ -9,6 +9,7 @@ import * as layers from './layers.mjs'
 import * as links from './links.mjs'
 import * as readme from './readme.mjs'
 import * as site from './site.mjs'
+import * as symbols from './symbols.mjs'
 import * as tarballs from './tarballs.mjs'
 import { biome, knip, types } from './tools.mjs'
 
@@ -30,6 +31,7 @@ const checks = [
   { name: 'readme', title: readme.title, check: readme.check },
   { name: 'links', title: links.title, check: () => links.check() },
   { name: 'site', title: site.title, check: site.check },
+  { name: 'symbols', title: symbols.title, check: symbols.check },
   { name: 'tarballs', title: tarballs.title, check: tarballs.check },
 ]
 
