@@ -3,7 +3,7 @@ import { DeepGemmError } from 'deepgemm'
 import { type BenchHost, benchmark } from './benchmark.js'
 import { gpuBenchmark } from './gpu/benchmark.js'
 import { moeBenchmark } from './gpu/moe/benchmark.js'
-import { moeTables } from './gpu/moe/report.js'
+import { moeTables, rowsByKind } from './gpu/moe/report.js'
 import { GPU_USAGE, parseGpuOptions, parseMoeOptions } from './gpu/options.js'
 import { requireRight } from './gpu/rows.js'
 import { gpuTables } from './gpu/tables.js'
@@ -67,8 +67,8 @@ async function runMoe(args: readonly string[], host: RunHost): Promise<void> {
   const report = await moeBenchmark(options, benchHost(args, host))
   await deliver(report, moeTables(report), options.out, host)
   requireRight(
-    report.rows,
-    (row) => `${row.problem} ${row.groups}x${row.expected_m}x${row.n}x${row.k}`,
+    rowsByKind(report.rows).products,
+    ({ problem, groups, expected_m, n, k }) => `${problem} ${groups}x${expected_m}x${n}x${k}`,
   )
 }
 

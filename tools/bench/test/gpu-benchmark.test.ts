@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { locateNvcc, NvccCompiler } from '@deepgemm/jit'
-import { openNvrtc } from '@deepgemm/runtime/cuda'
+import { type NvrtcLibrary, openNvrtc } from '@deepgemm/runtime/cuda'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type FakeCuda, installFakeCuda } from '../../../packages/runtime/test/support/fake-cuda.js'
 import { benchSource } from '../src/gpu/kernels.js'
-import type { MoeReport } from '../src/gpu/moe/report.js'
+import { type MoeReport, rowsByKind } from '../src/gpu/moe/report.js'
 import type { GpuReport } from '../src/gpu/report.js'
 import { run } from '../src/run.js'
 
@@ -94,14 +94,23 @@ describe('a GPU benchmark on the fake driver', () => {
     expect(rows[0]?.config).toContain('f32+=')
   }, 120_000)
 
-  it('measures grouped products of every layout', async () => {
+  it('measures grouped products of every layout, and a layer', async () => {
     fake.configure({ memoryBytes: 4e8 })
     const path = join(folder, 'moe.json')
     const only = ['contiguous', 'packed', 'masked'].flatMap((name) => [
       '--only',
       `${name}:4,20,64,128`,
     ])
-    const args = [...only, '--only', 'k-grouped:4,64,64,128', '--quick', '--python', python]
+    const args = [
+      ...only,
+      '--only',
+      'k-grouped:4,64,64,128',
+      '--only',
+      'layer:8,2,256,128',
+      '--quick',
+      '--python',
+      python,
+    ]
     const { code, out, err } = await ran([...args, '--out', path], 'gpu-moe')
     expect({ code, err }).toMatchObject({
       code: 1,
@@ -109,16 +118,15 @@ describe('a GPU benchmark on the fake driver', () => {
     })
     const { meta, rows } = JSON.parse(readFileSync(path, 'utf8')) as MoeReport
     expect(meta).toMatchObject({ peers: { deepgemm: '9.9' }, rounds: 1, replays: 3 })
-    expect(rows.map(({ problem }) => problem)).toEqual([
-      'contiguous',
-      'packed',
-      'masked',
-      'k-grouped',
-    ])
-    for (const row of rows) {
+    const { products, layers } = rowsByKind(rows)
+    const layouts = ['contiguous', 'packed', 'masked', 'k-grouped']
+    expect(products.map(({ problem }) => problem)).toEqual(layouts)
+    for (const row of products) {
       expect(row).toMatchObject({ groups: 4, deepgemm_us: 21, max_error: null })
       expect(row.config).toMatch(/\d+x\d+\/s\d/)
     }
+    const layer = { problem: 'layer', groups: 8, expected_m: 2, n: 256, k: 128, touched: 8 }
+    expect(layers).toMatchObject([layer])
     expect(out).toContain('layout')
     expect(fake.live()).toMatchObject({ memory: 0 })
   }, 120_000)
@@ -134,12 +142,12 @@ describe('a GPU benchmark on the fake driver', () => {
 })
 
 const nvcc = (await locateNvcc(process.env)).path
-const nvrtc = ((): boolean => {
+/** The machine's own NVRTC, opened before the fake one takes its place. */
+const nvrtc = ((): NvrtcLibrary | undefined => {
   try {
-    openNvrtc()
-    return true
+    return openNvrtc()
   } catch {
-    return false
+    return undefined
   }
 })()
 
@@ -159,9 +167,9 @@ describe('the kernels of the GPU benchmark', () => {
     120_000,
   )
 
-  it.skipIf(!nvrtc)('compile with NVRTC, which has no headers', async () => {
+  it.skipIf(nvrtc === undefined)('compile with NVRTC, which has no headers', async () => {
     const options = ['--std=c++20', '--gpu-architecture=sm_90a']
-    const { cubin, log } = await openNvrtc().compile(benchSource(), 'kernels.cu', options)
+    const { cubin, log } = await (nvrtc as NvrtcLibrary).compile(benchSource(), 'k.cu', options)
     expect(log).toBe('')
     expect(cubin).toBeDefined()
   })

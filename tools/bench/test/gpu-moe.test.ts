@@ -5,14 +5,26 @@ import {
   groupedBytes,
   groupedFlops,
   groupSizes,
+  type LayerCase,
   laidOut,
+  layerCases,
   type MoeCase,
   moeCases,
 } from '../src/gpu/moe/cases.js'
-import { layoutMeans, MOE_COMPARED, MOE_METHOD, moeRow, moeTables } from '../src/gpu/moe/report.js'
+import {
+  layerRow,
+  layoutMeans,
+  MOE_COMPARED,
+  MOE_METHOD,
+  moeRow,
+  moeTables,
+  rowsByKind,
+} from '../src/gpu/moe/report.js'
+import { randomRouting } from '../src/gpu/moe/routing.js'
 import { parseMoeOptions } from '../src/gpu/options.js'
 
 const masked: MoeCase = { problem: 'masked', groups: 4, expected_m: 20, n: 512, k: 1024 }
+const layer: LayerCase = { problem: 'layer', groups: 16, expected_m: 4, n: 256, k: 128 }
 const slices: MoeCase = { problem: 'k-grouped', groups: 3, expected_m: 64, n: 128, k: 512 }
 
 describe('the grouped cases', () => {
@@ -60,12 +72,37 @@ describe('the grouped cases', () => {
   })
 })
 
+describe('a routing', () => {
+  it('sends every token to different experts, and its logits say so', () => {
+    const { logits, counts } = randomRouting(20, 16, 8, 3)
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(20 * 8)
+    const found = new Array<number>(16).fill(0)
+    for (let token = 0; token < 20; token++) {
+      const row = [...logits.slice(token * 16, (token + 1) * 16)]
+      const selected = row.filter((logit) => logit > 0)
+      expect(new Set(selected).size).toBe(8)
+      row.forEach((logit, expert) => {
+        if (logit > 0) found[expert] = (found[expert] as number) + 1
+      })
+    }
+    expect(found).toEqual(counts)
+    expect(randomRouting(20, 16, 8, 3).counts).toEqual(counts)
+    expect(randomRouting(20, 16, 8, 4).counts).not.toEqual(counts)
+  })
+
+  it('reaches every expert', () => {
+    expect(Math.min(...randomRouting(1000, 16, 2, 1).counts)).toBeGreaterThan(80)
+  })
+})
+
 describe('the command line of the grouped benchmark', () => {
   it('takes single products by their layout', () => {
     expect(parseMoeOptions(['gpu-moe']).cases).toEqual(moeCases(false))
     expect(parseMoeOptions(['gpu-moe', '--quick']).cases).toEqual(moeCases(true))
-    const args = ['gpu-moe', '--only', 'masked:4,20,512,1024', '--only', 'k-grouped:3,64,128,512']
-    expect(parseMoeOptions(args).cases).toEqual([masked, slices])
+    expect(parseMoeOptions(['gpu-moe']).layers).toEqual(layerCases(false))
+    const products = ['masked:4,20,512,1024', 'k-grouped:3,64,128,512', 'layer:16,4,256,128']
+    const args = ['gpu-moe', ...products.flatMap((product) => ['--only', product])]
+    expect(parseMoeOptions(args)).toMatchObject({ cases: [masked, slices], layers: [layer] })
   })
 
   it.each(['masked', 'masked:4,20,512', 'tea:1,2,3,4', 'masked:4,20,512,x', ''])(
@@ -97,7 +134,10 @@ describe('a grouped report', () => {
       ...{ rounds: 3, replays: 15, quick: false, seconds: 9, peers: {}, missing: [] },
       ...{ method: MOE_METHOD, compared: MOE_COMPARED },
     }
-    expect(moeTables({ meta, rows })).toMatchInlineSnapshot(`
+    const times = { ours: [40, 44], parts: 32, floor: [21] }
+    const all = [...rows, layerRow(layer, 14, times)]
+    expect(rowsByKind(all)).toEqual({ products: rows, layers: all.slice(3) })
+    expect(moeTables({ meta, rows: all })).toMatchInlineSnapshot(`
       "NVIDIA H100, driver unknown, commit abc
 
       layout     groups x M  N x K     ours us  DeepGEMM    x  TFLOP/s  error   config
@@ -107,6 +147,9 @@ describe('a grouped report', () => {
 
       geometric means  x DeepGEMM  worst
       masked                    1    0.5
+
+      layer                tokens  touched  ours us  products  x products  floor  x floor
+      16 experts, 256x128       4       14       42        32        1.31     21        2
       "
     `)
   })

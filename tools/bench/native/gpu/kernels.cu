@@ -51,6 +51,13 @@ extern "C" __global__ void bench_fill_f32(float* to, u64 count, u32 seed) {
   }
 }
 
+extern "C" __global__ void bench_fill_bf16(u16* to, u64 count, u32 seed) {
+  const u64 step = u64{gridDim.x} * blockDim.x;
+  for (u64 i = u64{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += step) {
+    to[i] = static_cast<u16>(__float_as_uint(bell(hashed(static_cast<u32>(i), seed)) / 256) >> 16);
+  }
+}
+
 // Every byte 0xff: a NaN in bf16 and in f32, for elements that a product forgets.
 extern "C" __global__ void bench_poison(u16* to, u64 count) {
   const u64 step = u64{gridDim.x} * blockDim.x;

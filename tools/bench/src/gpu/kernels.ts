@@ -9,13 +9,14 @@ import {
   type CudaKernel,
   type CudaStream,
 } from '@deepgemm/runtime/cuda'
-import type { Tensor } from 'deepgemm'
+import type { QuantizedTensor, Tensor } from 'deepgemm'
 import { nativeSources } from '../native/folders.js'
 
 const NAMES = [
   'bench_fill_e4m3',
   'bench_fill_scales',
   'bench_fill_f32',
+  'bench_fill_bf16',
   'bench_poison',
   'bench_check',
   'bench_read',
@@ -85,8 +86,18 @@ export class BenchKernels {
     this.#spread('bench_fill_scales', args.u32(seed))
   }
 
+  /** Values and scales of an operand of any shape. */
+  fillOperand({ values, scales: { tensor } }: QuantizedTensor, seed: number, scales: number): void {
+    this.fillValues(values, seed)
+    this.fillScales(tensor, { rows: tensor.size, columns: 1, row: 1, column: 1 }, scales)
+  }
+
   fillF32(to: Tensor, seed: number): void {
     this.#spread('bench_fill_f32', new ArgumentList().pointer(to).i64(to.size).u32(seed))
+  }
+
+  fillBf16(to: Tensor, seed: number): void {
+    this.#spread('bench_fill_bf16', new ArgumentList().pointer(to).i64(to.size).u32(seed))
   }
 
   /** Makes every element NaN. */
@@ -107,8 +118,8 @@ export class BenchKernels {
   }
 
   /** Holds the stream while the host enqueues what comes next. */
-  pause(): void {
-    const args = new ArgumentList().u32(PAUSE_NANOSECONDS)
+  pause(nanoseconds: number = PAUSE_NANOSECONDS): void {
+    const args = new ArgumentList().u32(nanoseconds)
     this.kernel('bench_pause').launch(args, { grid: [1], block: [1] }, this.stream)
   }
 

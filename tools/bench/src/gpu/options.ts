@@ -3,7 +3,7 @@
 import { OptionError } from 'deepgemm'
 import { list, notEmpty, understood, wholeNumber } from '../command-line.js'
 import { type GpuCase, gpuCase, gpuCases } from './cases.js'
-import { GROUP_LAYOUTS, type MoeCase, moeCases } from './moe/cases.js'
+import { GROUP_LAYOUTS, type LayerCase, layerCases, type MoeCase, moeCases } from './moe/cases.js'
 
 const PEERS = ['deepgemm', 'cublaslt'] as const
 export type PeerName = (typeof PEERS)[number]
@@ -24,7 +24,10 @@ export type CommonOptions = {
 }
 
 export type GpuOptions = CommonOptions & { readonly cases: readonly GpuCase[] }
-export type MoeOptions = CommonOptions & { readonly cases: readonly MoeCase[] }
+export type MoeOptions = CommonOptions & {
+  readonly cases: readonly MoeCase[]
+  readonly layers: readonly LayerCase[]
+}
 
 export const GPU_USAGE: string = `usage: node tools/bench/dist/main.js gpu [options]        dense products
        node tools/bench/dist/main.js gpu-moe [options]    grouped products
@@ -33,7 +36,8 @@ export const GPU_USAGE: string = `usage: node tools/bench/dist/main.js gpu [opti
   --quick             few shapes, one round of 3 replays: does everything work?
   --only <product>    this product alone; may be given several times.
                       gpu: M,N,K, or wgrad:M,N,K for a gradient
-                      gpu-moe: LAYOUT:GROUPS,M,N,K with the M that groups are expected to have
+                      gpu-moe: LAYOUT:GROUPS,M,N,K with the M that groups are expected to have, or
+                      layer:EXPERTS,TOKENS,HIDDEN,INTERMEDIATE
   --peers <list>      of ${PEERS.join(',')} (default both), or none
   --python <file>     the Python that has the peers (default: python3 on the PATH)
   --rounds <count>    turns of every contestant (default 3)
@@ -57,6 +61,7 @@ const OPTIONS = {
 } as const
 
 const GRADIENT = 'wgrad:'
+const GROUPED = [...GROUP_LAYOUTS, 'layer'] as const
 const MOST_ROUNDS = 100
 const MOST_REPLAYS = 1000
 const MOST_EXTENT = 2 ** 31 - 1
@@ -70,7 +75,15 @@ export function parseGpuOptions(args: readonly string[]): GpuOptions {
 /** @throws {OptionError} for anything that is not understood. */
 export function parseMoeOptions(args: readonly string[]): MoeOptions {
   const { common, only } = parsedOptions(args)
-  return { ...common, cases: only?.map(onlyGrouped) ?? moeCases(common.quick) }
+  if (only === undefined) {
+    return { ...common, cases: moeCases(common.quick), layers: layerCases(common.quick) }
+  }
+  const chosen = only.map(onlyGrouped)
+  return {
+    ...common,
+    cases: chosen.filter((item) => item.problem !== 'layer'),
+    layers: chosen.filter((item) => item.problem === 'layer'),
+  }
 }
 
 type Parsed = { readonly common: CommonOptions; readonly only: readonly string[] | undefined }
@@ -96,15 +109,15 @@ function parsedOptions(args: readonly string[]): Parsed {
   return { common, only: values.only }
 }
 
-/** `LAYOUT:GROUPS,M,N,K` */
-function onlyGrouped(text: string): MoeCase {
+/** `LAYOUT:GROUPS,M,N,K`, or `layer:EXPERTS,TOKENS,HIDDEN,INTERMEDIATE` */
+function onlyGrouped(text: string): MoeCase | LayerCase {
   const [name, extents = ''] = text.split(':')
-  const problem = GROUP_LAYOUTS.find((layout) => layout === name)
+  const problem = GROUPED.find((problem) => problem === name)
   const sizes = extents.split(',')
   if (problem === undefined || sizes.length !== 4) {
     throw new OptionError('The option --only has a wrong value', {
       given: text === '' ? 'nothing' : text,
-      allowed: `LAYOUT:GROUPS,M,N,K with a layout of ${GROUP_LAYOUTS.join(', ')}`,
+      allowed: `LAYOUT:GROUPS,M,N,K with a layout of ${GROUPED.join(', ')}`,
     })
   }
   const numbers = sizes.map((size) => wholeNumber('--only', size, MOST_EXTENT))

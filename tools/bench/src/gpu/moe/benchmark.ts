@@ -12,20 +12,31 @@ import { configOf } from '../ours.js'
 import type { ContestantName } from '../rows.js'
 import { type GpuSession, withGpu } from '../session.js'
 import { type Contestant, takeTurns } from '../turns.js'
-import { type GroupedLayout, groupedBytes, laidOut, type MoeCase } from './cases.js'
+import { type GroupedLayout, groupedBytes, type LayerCase, laidOut, type MoeCase } from './cases.js'
+import { LayerBench } from './layer.js'
 import { groupedSet, groupedViews } from './operands.js'
-import { MOE_COMPARED, MOE_METHOD, type MoeReport, type MoeRow, moeRow } from './report.js'
+import {
+  type LayerRow,
+  MOE_COMPARED,
+  MOE_METHOD,
+  type MoeReport,
+  type MoeRow,
+  moeRow,
+} from './report.js'
 
 /** Measures what the options ask for. @throws {DeepGemmError} and the signal's reason. */
 export function moeBenchmark(options: MoeOptions, host: BenchHost): Promise<MoeReport> {
   return withGpu(options, host, async (session) => {
     const kernels = new BenchKernels(session.device, await benchCubin())
-    const rows: MoeRow[] = []
-    for (const item of options.cases) {
-      const row = await measureRow({ session, kernels, options, host }, item)
+    const measuring = { session, kernels, options, host }
+    const rows: (MoeRow | LayerRow)[] = []
+    const total = options.cases.length + options.layers.length
+    const add = (row: MoeRow | LayerRow): void => {
       rows.push(row)
-      host.say(`[${rows.length}/${options.cases.length}] ${described(row)}`)
+      host.say(`[${rows.length}/${total}] ${described(row)}`)
     }
+    for (const item of options.cases) add(await measureRow(measuring, item))
+    await measureLayers(measuring, add)
     return { meta: await session.meta({ method: MOE_METHOD, compared: MOE_COMPARED }), rows }
   })
 }
@@ -54,6 +65,25 @@ async function measureRow(
   return moeRow(item, await takeTurns(contestants, { rounds, replays, signal: host.signal }), ours)
 }
 
+/** Layers of the same weights are one layer, made once. */
+async function measureLayers(
+  { kernels, options, host }: Measuring,
+  add: (row: LayerRow) => void,
+): Promise<void> {
+  const layers = new Map<string, LayerCase[]>()
+  for (const item of options.layers) {
+    const key = `${item.groups} ${item.n} ${item.k}`
+    layers.set(key, [...(layers.get(key) ?? []), item])
+  }
+  for (const cases of layers.values()) {
+    using bench = await LayerBench.create(kernels, cases)
+    const { rounds, replays } = options
+    for (const item of cases) {
+      add(await bench.measure(item, { rounds, replays, signal: host.signal }))
+    }
+  }
+}
+
 /** A plan, its runs captured into a graph. @throws {DeepGemmError} */
 async function captureGrouped(
   kernels: BenchKernels,
@@ -75,8 +105,11 @@ async function captureGrouped(
   })
 }
 
-function described(row: MoeRow): string {
+function described(row: MoeRow | LayerRow): string {
   const product = `${row.problem} ${row.groups}x${row.expected_m}, ${row.n}x${row.k}`
+  if (row.problem === 'layer') {
+    return `${product}: ours ${row.ours_us}, parts ${row.parts_us}, floor ${row.floor_us ?? '-'} us`
+  }
   const times = `ours ${row.ours_us}, deepgemm ${row.deepgemm_us ?? '-'} us`
   return `${product}: ${times}, error ${row.max_error}, ${row.config}`
 }

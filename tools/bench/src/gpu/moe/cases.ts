@@ -21,6 +21,9 @@ export type MoeCase = {
   readonly k: number
 }
 
+/** The whole layer on `expected_m` tokens: N is the hidden extent, K the intermediate one. */
+export type LayerCase = Omit<MoeCase, 'problem'> & { readonly problem: 'layer' }
+
 type Shape = readonly [number, number]
 
 /** N and K of the experts of DeepSeek-V3. */
@@ -67,6 +70,15 @@ const QUICK: readonly MoeCase[] = [
   ...crossed('masked', [[4, 20]], [[512, 1024]]),
   { problem: 'k-grouped', groups: 4, expected_m: 512, n: 1024, k: 512 },
 ]
+
+/** DeepSeek-V3's layer, on one GPU. */
+const LAYER = { problem: 'layer', groups: 256, n: 7168, k: 2048 } as const
+const QUICK_LAYER = { problem: 'layer', groups: 16, n: 1024, k: 512 } as const
+
+export function layerCases(quick: boolean): readonly LayerCase[] {
+  if (quick) return [16, 64].map((expected_m) => ({ ...QUICK_LAYER, expected_m }))
+  return [1, 16, 128, 4096].map((expected_m) => ({ ...LAYER, expected_m }))
+}
 
 export function moeCases(quick: boolean): readonly MoeCase[] {
   if (quick) return QUICK

@@ -4,7 +4,7 @@ import type { GroupLayout } from '@deepgemm/core'
 import type { GpuMeta } from '../report.js'
 import { checkedFacts, type GpuSamples, geometricMean, middle, type ProductFacts } from '../rows.js'
 import { type Column, fixed, over, table } from '../tables.js'
-import { GROUP_LAYOUTS, groupedFlops, type MoeCase } from './cases.js'
+import { GROUP_LAYOUTS, groupedFlops, type LayerCase, type MoeCase } from './cases.js'
 
 export type MoeRow = MoeCase & {
   readonly ours_us: number
@@ -14,7 +14,21 @@ export type MoeRow = MoeCase & {
   readonly config: string
 }
 
-export type MoeReport = { readonly meta: GpuMeta; readonly rows: readonly MoeRow[] }
+/** The whole layer: routing, permutation, both products, SwiGLU, casts and combination. */
+export type LayerRow = LayerCase & {
+  /** Experts that have tokens, on average over the routings. */
+  readonly touched: number
+  readonly ours_us: number
+  /** The two grouped products alone, in the layer's own layout. */
+  readonly parts_us: number
+  /** Bulk copies of the weights of the touched experts; null for batches that they do not bound. */
+  readonly floor_us: number | null
+}
+
+export type MoeReport = {
+  readonly meta: GpuMeta
+  readonly rows: readonly (MoeRow | LayerRow)[]
+}
 
 export const MOE_METHOD: string = [
   'graph_rotating, as for dense products: CUDA graphs of at least 20 launches that rotate among',
@@ -24,6 +38,9 @@ export const MOE_METHOD: string = [
   'planGroupedGemm and plan.run of the public API; the group data lies on the device. Beside packed',
   'products DeepGEMM runs its contiguous layout, with every group padded to 128 rows. k-grouped',
   'products are added to f32; k is the expected K of a group and expected_m the rows of an output.',
+  'A layer is MoeLayer.run on expected_m tokens in bf16, top 8 of even random routings that runs take',
+  'in turn, 20 runs enqueued behind a pause; n is its hidden and k its intermediate extent; parts_us',
+  'is the sum of the medians of its two grouped products.',
 ].join(' ')
 
 export const MOE_COMPARED: string = [
@@ -39,6 +56,35 @@ export function moeRow(item: MoeCase, samples: GpuSamples, facts: ProductFacts):
     ours_us: middle(samples.ours) as number,
     deepgemm_us: middle(samples.deepgemm),
     ...checkedFacts(facts),
+  }
+}
+
+export function layerRow(
+  item: LayerCase,
+  touched: number,
+  times: {
+    readonly ours: readonly number[] | undefined
+    readonly parts: number
+    readonly floor: readonly number[] | undefined
+  },
+): LayerRow {
+  return {
+    ...item,
+    touched,
+    ours_us: middle(times.ours) as number,
+    parts_us: Number(times.parts.toFixed(3)),
+    floor_us: middle(times.floor),
+  }
+}
+
+/** The rows of grouped products, and those of layers. */
+export function rowsByKind(rows: MoeReport['rows']): {
+  readonly products: readonly MoeRow[]
+  readonly layers: readonly LayerRow[]
+} {
+  return {
+    products: rows.filter((row) => row.problem !== 'layer'),
+    layers: rows.filter((row) => row.problem === 'layer'),
   }
 }
 
@@ -77,10 +123,22 @@ const MEANS: readonly Column<MeanRow>[] = [
   ['worst', (row) => fixed(row.worst, 2)],
 ]
 
+const LAYERS: readonly Column<LayerRow>[] = [
+  ['layer', ({ groups, n, k }) => `${groups} experts, ${n}x${k}`],
+  ['tokens', (row) => row.expected_m],
+  ['touched', (row) => row.touched],
+  ['ours us', (row) => fixed(row.ours_us, 1)],
+  ['products', (row) => fixed(row.parts_us, 1)],
+  ['x products', (row) => over(row.ours_us, row.parts_us)],
+  ['floor', (row) => fixed(row.floor_us, 1)],
+  ['x floor', (row) => over(row.ours_us, row.floor_us)],
+]
+
 export function moeTables({ meta, rows }: MoeReport): string {
+  const { products, layers } = rowsByKind(rows)
   return [
     `${meta.device}, driver ${meta.driver ?? 'unknown'}, commit ${meta.commit}\n`,
-    table(ROWS, rows),
-    table(MEANS, layoutMeans(rows)),
+    ...(products.length > 0 ? [table(ROWS, products), table(MEANS, layoutMeans(products))] : []),
+    ...(layers.length > 0 ? [table(LAYERS, layers)] : []),
   ].join('\n')
 }
