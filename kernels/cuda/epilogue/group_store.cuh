@@ -3,6 +3,7 @@
 #pragma once
 
 #include "epilogue/direct_store.cuh"
+#include "epilogue/row_store.cuh"
 #include "epilogue/staged_store.cuh"
 
 namespace deepgemm {
@@ -38,7 +39,12 @@ class GroupStore {
         job.left + me_.group * T::kGroupRows >= job.token_end) {
       return;
     }
-    direct_.store(corner, bounds_of(job, has_padding), sums);
+    const StoreBounds bounds = bounds_of(job, has_padding);
+    if constexpr (T::kStaged) {
+      RowStore<Config>(arguments_, me_).store(corner, bounds, sums);
+    } else {
+      direct_.store(corner, bounds, sums);
+    }
   }
 
   DEEPGEMM_DEVICE void finish() const {
