@@ -1,7 +1,7 @@
 // Times a DeepSeek-V3-shaped layer on a GPU beside the sum of its two grouped products and the time
 // to read the weights of the experts that are touched, in one run. Needs the packages built.
 //
-//   node packages/moe/bench/cuda-layer.mjs [--tokens 1,16,128,4096] [--experts 256] [--json <file>]
+//   node packages/moe/bench/cuda-layer.mjs [--tokens 1,16,128,4096] [--experts 256] [--decode 16] [--json <file>]
 
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -13,12 +13,13 @@ const { values: options } = parseArgs({
   options: {
     tokens: { type: 'string', default: '1,16,128,4096' },
     experts: { type: 'string', default: '256' },
+    decode: { type: 'string', default: '16' },
     hidden: { type: 'string', default: '7168' },
     intermediate: { type: 'string', default: '2048' },
     json: { type: 'string' },
   },
 })
-const [TOP_K, DECODE] = [8, 16]
+const [TOP_K, DECODE] = [8, Number(options.decode)]
 const [EXPERTS, HIDDEN, INTERMEDIATE] = ['experts', 'hidden', 'intermediate'].map((name) =>
   Number(options[name]),
 )
