@@ -8,6 +8,7 @@ import * as fileLength from './file-length.mjs'
 import * as layers from './layers.mjs'
 import * as links from './links.mjs'
 import * as readme from './readme.mjs'
+import * as registry from './registry.mjs'
 import * as site from './site.mjs'
 import * as symbols from './symbols.mjs'
 import * as tarballs from './tarballs.mjs'
@@ -33,6 +34,7 @@ const checks = [
   { name: 'site', title: site.title, check: site.check },
   { name: 'symbols', title: symbols.title, check: symbols.check },
   { name: 'tarballs', title: tarballs.title, check: tarballs.check },
+  { name: 'registry', title: registry.title, check: registry.check },
 ]
 
 /** @returns {Promise<'passed' | 'failed' | 'skipped'>} */
