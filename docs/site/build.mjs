@@ -1,10 +1,11 @@
 // Builds the site into docs/site/dist: the pages of docs, and the reference made from the sources.
 
-import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vitepress'
 import { writeReference } from './reference.mjs'
+import { resultsPage } from './results.mjs'
 
 const docs = fileURLToPath(new URL('..', import.meta.url))
 const site = fileURLToPath(new URL('.', import.meta.url))
@@ -18,6 +19,7 @@ function gatherPages() {
   for (const name of [...files, 'concepts', 'guides']) {
     cpSync(join(docs, name), join(pages, name), { recursive: true })
   }
+  writeFileSync(join(pages, 'results.md'), resultsPage(join(docs, 'benchmarks')))
 }
 
 const since = performance.now()

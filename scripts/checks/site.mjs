@@ -11,7 +11,7 @@ export async function check() {
   const site = join(root, 'docs', 'site')
   const { code, output } = await run(process.execPath, [join(site, 'build.mjs')], { cwd: site })
   if (code !== 0) return { problems: [output] }
-  const missing = ['index.html', 'start.html', 'api/dense.html']
+  const missing = ['index.html', 'start.html', 'results.html', 'api/dense.html']
     .filter((page) => !existsSync(join(site, 'dist', page)))
     .map((page) => `docs/site/dist/${page} was not made`)
   return { problems: missing }

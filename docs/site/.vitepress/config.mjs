@@ -21,6 +21,7 @@ const concepts = [
 const house = [
   { text: 'Architecture', link: '/architecture' },
   { text: 'Performance', link: '/performance' },
+  { text: 'Results', link: '/results' },
   { text: 'Notes on the Hopper kernels', link: '/gpu-notes' },
   { text: 'Reliability', link: '/reliability' },
   { text: 'Security', link: '/security' },
