@@ -235,9 +235,15 @@ describe('what a warm-up is planned from', () => {
   })
 
   it('names configs by what is out of the ordinary', () => {
-    const config = { kBlockLeft: 128, kBlockRight: 96, kStages: 5, kOrdered: true, kSwapped: false }
+    const config = {
+      kBlockLeft: 128,
+      kBlockRight: 96,
+      kStages: 5,
+      kOverlapped: true,
+      kSwapped: false,
+    }
     const rest = { kOut: 'Output::kBf16', kMulticast: 'Multicast::kNone', kSharedBytes: 9 }
-    expect(configText({ ...config, ...rest })).toBe('128x96 stages=5 ordered out=bf16')
+    expect(configText({ ...config, ...rest })).toBe('128x96 stages=5 overlapped out=bf16')
   })
 
   it.each([

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createRandom, normalArray } from '@deepgemm/testing'
 import { CheckpointWriter, encodeArray } from 'deepgemm'
@@ -9,7 +10,7 @@ import { shareText } from '../src/inspect/html.js'
 import { scaleStatistics } from '../src/inspect/scale-stats.js'
 import { ValueStatistics } from '../src/inspect/value-stats.js'
 import { textBar } from '../src/output/bar.js'
-import { buildCli, deepgemm, MAIN, scratchFolder, writeCheckpoint } from './helpers.js'
+import { buildCli, deepgemm, MAIN, MODEL, scratchFolder, writeCheckpoint } from './helpers.js'
 
 /** A bf16 weight of normal numbers with a value far out. */
 async function writeOutlier(folder: string, name: string, value: number): Promise<void> {
@@ -90,6 +91,16 @@ describe('deepgemm inspect', () => {
     [['inspect', '.', '--top', '0'], 2, /--top has a wrong value/],
     [['inspect', '.', '--include', '('], 2, /--include is not a regular expression/],
     [['inspect'], 2, /Missing required args/],
+    [
+      ['inspect', MODEL, '--report', '/nowhere/x.html'],
+      2,
+      /--report cannot be written there: given/,
+    ],
+    [
+      ['inspect', join(MODEL, 'config.json')],
+      1,
+      /config\.json"/,
+    ],
   ])('refuses %j with a sentence', async (args, code, message) => {
     const outcome = await deepgemm(args)
     expect(outcome.code).toBe(code)

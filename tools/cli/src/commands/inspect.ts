@@ -1,3 +1,6 @@
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { Checkpoint, type CheckpointEntry, OptionError, writeFileAtomic } from 'deepgemm'
 import { byCrest, inspectHtml, shareText } from '../inspect/html.js'
 import { formatTotals, type InspectedTensor, inspectCheckpoint } from '../inspect/inspect.js'
@@ -19,7 +22,8 @@ export async function inspectCommand(
   const report = options['report'] === undefined ? undefined : text(options, 'report')
   const takes = takenBy(options)
   await using checkpoint = await Checkpoint.open(folder)
-  const tensors = await inspect(terminal, checkpoint, takes)
+  if (report !== undefined) await requireWritableFolder(report)
+  const tensors = await inspect(terminal, checkpoint, folder, takes)
   printTotals(terminal, checkpoint, tensors)
   printTensors(terminal, tensors, most)
   const faults = faultsOf(tensors)
@@ -36,17 +40,31 @@ export async function inspectCommand(
 async function inspect(
   terminal: Terminal,
   checkpoint: Checkpoint,
+  folder: string,
   takes: (entry: CheckpointEntry) => boolean,
 ): Promise<readonly InspectedTensor[]> {
-  const progress = startProgress(terminal, `Reading ${checkpoint.path}`, checkpoint.totalBytes)
+  const progress = startProgress(terminal, `Reading ${folder}`, checkpoint.totalBytes)
   const advance = (bytes: number): void => progress.advance(bytes)
   try {
     const tensors = await inspectCheckpoint(checkpoint, { signal: terminal.signal, advance, takes })
-    progress.finish(`Read ${tensors.length} tensors of ${checkpoint.path}`)
+    progress.finish(`Read ${tensors.length} tensors of ${folder}`)
     return tensors
   } catch (error) {
     progress.fail()
     throw error
+  }
+}
+
+/** Reading may take hours; a page that cannot be written is refused before. @throws {OptionError} */
+async function requireWritableFolder(file: string): Promise<void> {
+  try {
+    await access(dirname(resolve(file)), constants.W_OK)
+  } catch (cause) {
+    throw new OptionError('The page of --report cannot be written there', {
+      given: `${file} (${(cause as NodeJS.ErrnoException).code})`,
+      allowed: 'a file in a folder that is there and may be written to',
+      cause,
+    })
   }
 }
 
