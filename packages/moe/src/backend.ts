@@ -122,6 +122,11 @@ export async function readableRouter(
   return isCuda(stream) ? withPaddedRows(stream, operand, ROUTER_ROWS, made) : operand
 }
 
+/** Whether what is enqueued becomes part of a graph instead of being run. */
+export function isCapturing(stream: Stream): boolean {
+  return isCuda(stream) && stream.capturing
+}
+
 /** Work that repeats with the same buffers, keyed; a GPU replays it as a graph. */
 export interface RepeatedWork {
   run(stream: Stream, key: string, enqueue: (stream: Stream) => void): void

@@ -14,6 +14,7 @@ import {
   swigluQuantize,
 } from '@deepgemm/moe'
 import { allocateQuantized, Device } from '@deepgemm/runtime'
+import type { CudaDevice } from '@deepgemm/runtime/cuda'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   type FakeCuda,
@@ -194,6 +195,26 @@ describe('a layer on a GPU', () => {
     expect(device.memory().liveBytes).toBe(before)
     await device.synchronize()
     expect(numbers(80, 64)).toEqual([140, 2, 256, 280])
+  })
+
+  it('becomes part of the graph that captures it', async () => {
+    using weights = weightsOf()
+    const { experts, shared, router } = weights
+    const options = { experts, shared, router, topK: 2, maxTokens: 8 }
+    using layer = await MoeLayer.create(device, options as Weights)
+    using x = zeros('bf16', 3, 256)
+    using out = zeros('bf16', 3, 256)
+    layer.run(x, { out })
+    const calls = fake.calls()['cuGraphLaunch'] ?? 0
+    using graph = (device as CudaDevice).capture((stream) => {
+      layer.run(x, { out, stream })
+      layer.run(x, { out, stream })
+    })
+    expect(fake.calls()['cuGraphLaunch']).toBe(calls)
+    // Cast, router, selection with plan, copies, three kernels of each block of experts, sum.
+    expect(graph.kernels).toHaveLength(2 * 11)
+    graph.launch()
+    await device.synchronize()
   })
 
   it('takes logits instead of a router, and extents that a GPU multiplies', async () => {

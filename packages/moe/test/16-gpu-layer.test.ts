@@ -3,6 +3,7 @@
 import type { Tensor } from '@deepgemm/core'
 import { MoeLayer, type MoeLoadOptions, type NamedTensors } from '@deepgemm/moe'
 import { Device } from '@deepgemm/runtime'
+import type { CudaDevice } from '@deepgemm/runtime/cuda'
 import { availableDevices, createRandom, globalError, normalArray } from '@deepgemm/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -101,6 +102,27 @@ describe.skipIf(gpus.length === 0)('a layer on a GPU', () => {
     }
     const [a, b] = first as [Float32Array, Float32Array]
     expect(globalError(a, b)).toBeGreaterThan(0.1)
+  })
+
+  it('can be captured, and follows the input when the graph is launched again', async () => {
+    for (const count of [5, 40]) {
+      const x = tokensOn(gpu, count, 1)
+      const out = gpu.zeros({ dtype: 'bf16', shape: x.shape })
+      mine.run(x, { out }) // makes the workspace of the products
+      const graph = (gpu as CudaDevice).capture((stream) => {
+        mine.run(x, { out, stream })
+      })
+      for (const seed of [2, 3, 2]) {
+        const other = tokensOn(gpu, count, seed)
+        await x.storage.write(0, await other.toBytes())
+        graph.launch()
+        const replayed = await out.toBytes()
+        mine.run(other, { out })
+        expect(Buffer.compare(replayed, await out.toBytes())).toBe(0)
+        other.dispose()
+      }
+      for (const each of [graph, x, out]) each.dispose()
+    }
   })
 
   it('neither allocates nor waits in a run', async () => {

@@ -11,8 +11,12 @@ export class RepeatedWork {
     this.#device = device
   }
 
-  /** `enqueue` must do the same whenever the key is the same. */
+  /** `enqueue` must do the same whenever the key is the same. In a capture it becomes part of that. */
   run(stream: CudaStream, key: string, enqueue: (stream: CudaStream) => void): void {
+    if (stream.capturing) {
+      enqueue(stream)
+      return
+    }
     const graph = this.#graphs.get(key) ?? this.#capture(enqueue)
     this.#graphs.set(key, graph)
     graph.launch(stream)

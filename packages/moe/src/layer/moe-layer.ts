@@ -10,7 +10,7 @@ import {
   Tensor,
 } from '@deepgemm/core'
 import { type Device, type DeviceEvent, resolveStream, type Stream } from '@deepgemm/runtime'
-import { prepareLayer, type RepeatedWork, repeatedWork } from '../backend.js'
+import { isCapturing, prepareLayer, type RepeatedWork, repeatedWork } from '../backend.js'
 import { requireTensor } from '../checks.js'
 import { GATING_OPTIONS, type Gating } from '../gating.js'
 import { type Batch, batchOf } from './batch.js'
@@ -168,7 +168,8 @@ export class MoeLayer implements Disposable {
   /**
    * Enqueues the layer on tokens [T, H] in bf16, f16 or f32, T from 0 to `maxTokens`, and returns
    * the result at once: [T, H], ready when the stream gets there. Runs on different streams wait
-   * for one another, since they share the workspace.
+   * for one another, since they share the workspace; a run that is captured into a graph waits for
+   * none, and launches of that graph must not overlap with other runs.
    *
    * @throws {ShapeError | DTypeError | LayoutError | OptionError | DeviceError | DisposedError}
    */
@@ -213,10 +214,12 @@ export class MoeLayer implements Disposable {
   }
 
   #waitForLast(stream: Stream): void {
+    if (isCapturing(stream)) return
     if (this.#last !== undefined && this.#last.stream !== stream) stream.wait(this.#last.done)
   }
 
   #mark(stream: Stream): void {
+    if (isCapturing(stream)) return
     this.#forgetMark()
     this.#last = { stream, done: stream.record() }
   }

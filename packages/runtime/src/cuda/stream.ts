@@ -41,6 +41,11 @@ export class CudaStream implements Stream {
     return this.#disposed
   }
 
+  /** While a graph is captured, work is noted instead of run. */
+  get capturing(): boolean {
+    return this.#captured !== undefined
+  }
+
   /** @throws {DisposedError | CudaError | DeviceLostError} */
   async synchronize(): Promise<void> {
     this.#requireWaitable('synchronize')
