@@ -13,6 +13,7 @@ import { enqueueCudaLogits, logitsKernel } from '../dist/cuda/logits.js'
 import { enqueueCudaPermute, permuteKernelOf } from '../dist/cuda/permute-rows.js'
 import { enqueueCudaPlan, planKernelOf } from '../dist/cuda/plan-permutation.js'
 import { enqueueCudaRoute, routeKernel, routeKind } from '../dist/cuda/route.js'
+import { canSelect, enqueueCudaSelect, selectKernel } from '../dist/cuda/select.js'
 import { enqueueCudaSwigluQuantize, swigluQuantizeKernelOf } from '../dist/cuda/swiglu.js'
 
 /** Launches of one measurement, back to back in a graph. */
@@ -140,6 +141,7 @@ async function steps(tokens, layout) {
     routeKernel(routeKind(softmax)),
     logitsKernel(),
     planKernelOf(plan),
+    selectKernel(routeKind(route)),
     castKernelOf(cast),
     permuteKernelOf(permute),
     swigluQuantizeKernelOf(swiglu),
@@ -154,6 +156,9 @@ async function steps(tokens, layout) {
       ['logits of few', (E + tokens) * H * code, (s) => enqueueCudaLogits(s, few)],
       ['route, softmax', tokens * E * 4, (s) => enqueueCudaRoute(s, softmax)],
       ['route, sigmoid', tokens * E * 4, (s) => enqueueCudaRoute(s, route)],
+      ...(canSelect(plan)
+        ? [['route and plan', tokens * E * 4, (s) => enqueueCudaSelect(s, route, plan)]]
+        : []),
       ['plan', 8 * slots, (s) => enqueueCudaPlan(s, plan)],
       ['permute', (tokens + slots) * H * code, (s) => enqueueCudaPermute(s, permute)],
       ['swiglu, quantise', slots * I * (4 + code), (s) => enqueueCudaSwigluQuantize(s, swiglu)],
