@@ -2,8 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DeepGemmError } from '@deepgemm/core'
+import { deviceKernels } from '@deepgemm/jit'
 import { dequantize, enqueueQuantize, quantize, relayoutScales } from '@deepgemm/quant'
+import { castKernel } from '@deepgemm/quant/sm90'
 import { Device } from '@deepgemm/runtime'
+import type { CudaDevice } from '@deepgemm/runtime/cuda'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   type FakeCuda,
@@ -132,6 +135,28 @@ describe('a cast on a GPU', () => {
     ])
     await device.synchronize()
     expect(castNumbers().slice(4, 6)).toEqual([8, 257])
+  })
+
+  it('needs no compiler where the cache has its kernel, whatever else the cache lacks', async () => {
+    const warmed = mkdtempSync(join(tmpdir(), 'deepgemm-warmed-'))
+    vi.stubEnv('DEEPGEMM_CACHE_DIR', warmed)
+    const form = { target: 'sm_90a', blocks: 'rows', transposed: false } as const
+    const spec = castKernel({ ...form, source: 'f32', aligned: true })
+    await deviceKernels(device as CudaDevice).load([spec])
+    await device.dispose()
+    vi.stubEnv('DEEPGEMM_COMPILER', 'nvcc')
+    vi.stubEnv('DEEPGEMM_NVCC', join(warmed, 'none'))
+    device = await Device.open({ kind: 'cuda' })
+    try {
+      using q = await quantize(device, host(4, 128), '1x128')
+      expect(q.shape).toEqual([4, 128])
+      expect(() => enqueueQuantize(device, host(4, 129), '1x128')).toThrow(/is not loaded/)
+      await expect(quantize(device, host(4, 129), '1x128')).rejects.toThrow(DeepGemmError)
+    } finally {
+      vi.stubEnv('DEEPGEMM_CACHE_DIR', cache)
+      vi.stubEnv('DEEPGEMM_COMPILER', 'nvrtc')
+      rmSync(warmed, { recursive: true })
+    }
   })
 
   it('equal to an earlier one is the same launch at other addresses', async () => {

@@ -15,8 +15,8 @@ import { groupStride, rowStride } from './strides.js'
 const THREADS = 256
 
 /**
- * Compiles and loads the kernels of a cast, for rows that begin at whole vectors and for others;
- * undefined when that is done already.
+ * Compiles and loads the kernel of a cast; undefined when that is done already. The kernel for rows
+ * that lie otherwise comes along, if it can be had, so that such casts can be enqueued at once.
  *
  * @throws {ShapeError | CompileError | CacheError | CudaError}
  */
@@ -29,10 +29,11 @@ export function prepareCudaCast(
   requireExtents('The matrix to quantise', source.shape)
   if (source.size === 0) return undefined
   const config = castConfig(source, out, transpose)
-  const specs = [true, false].map((aligned) => castKernel({ ...config, aligned }))
   const kernels = deviceKernels(device)
-  const isLoaded = specs.every((spec) => kernels.loaded(spec) !== undefined)
-  return isLoaded ? undefined : kernels.load(specs)
+  const spec = castKernel(config)
+  if (kernels.loaded(spec) !== undefined) return undefined
+  const other = castKernel({ ...config, aligned: !config.aligned })
+  return Promise.all([kernels.load([spec]), kernels.load([other]).catch(() => undefined)])
 }
 
 /** @throws {DeviceError | ShapeError} also when the kernel is not loaded */
