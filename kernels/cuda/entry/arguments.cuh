@@ -14,7 +14,7 @@ struct GemmArguments {
   TensorMap right;            // e4m3 [right_extent, k]
   TensorMap left_scales;      // f32 [ceil(k / 128), round_up(left_extent, 4)] where 1x128
   TensorMap right_scales;     // the same of the right operand
-  TensorMap out;              // bf16 D, for the stores through the copy engine
+  TensorMap out;              // D, for the stores through the copy engine
   const float* block_scales;  // 128x128 scales of the operand that has them, row-major
   void* direct_out;           // D, for configs that store it from registers
   float* partials;            // workspace of streamed tiles

@@ -42,7 +42,7 @@ DEEPGEMM_DEVICE void prefetch_maps(const GemmArguments& arguments) {
   ptx::prefetch_tensor_map(&arguments.right);
   if constexpr (T::kLeftVectors) ptx::prefetch_tensor_map(&arguments.left_scales);
   if constexpr (T::kRightVectors) ptx::prefetch_tensor_map(&arguments.right_scales);
-  if constexpr (T::kStaged) ptx::prefetch_tensor_map(&arguments.out);
+  if constexpr (T::kStaged || T::kStagedFloats) ptx::prefetch_tensor_map(&arguments.out);
 }
 
 // All threads of the block, or of the cluster.
@@ -56,6 +56,30 @@ DEEPGEMM_DEVICE void sync_all() {
   }
 }
 
+// The producer's warp group. One warp finds the first tile while another makes the barriers.
+template <class Config>
+DEEPGEMM_DEVICE void produce(const GemmArguments& arguments, SharedStorage<Config>& shared,
+                             BlockPlace place) {
+  using T = Tile<Config>;
+  using Budget = RegisterBudget<Config>;
+  const u32 thread = threadIdx.x - T::kMathThreads;
+  if (thread == kWarpThreads) {
+    init_barriers(shared);
+    prefetch_maps<Config>(arguments);
+  }
+  if constexpr (T::kGrouped) {
+    sync_all<Config>();
+    if constexpr (Budget::kHandOut) ptx::give_registers<Budget::kProducer>();
+    if (thread == 0) Producer<Config>(arguments, shared, place).run();
+    if (thread / kWarpThreads == 1) find_jobs<Config>(arguments, shared, place);
+  } else {
+    Producer<Config> producer(arguments, shared, place);
+    sync_all<Config>();
+    if constexpr (Budget::kHandOut) ptx::give_registers<Budget::kProducer>();
+    if (thread == 0) producer.run();
+  }
+}
+
 template <class Config>
 DEEPGEMM_DEVICE void fp8_gemm_block(const GemmArguments& arguments, SharedStorage<Config>& shared) {
   using T = Tile<Config>;
@@ -63,22 +87,12 @@ DEEPGEMM_DEVICE void fp8_gemm_block(const GemmArguments& arguments, SharedStorag
   static_assert(sizeof(SharedStorage<Config>) == Config::kSharedBytes,
                 "host and kernel disagree about the size of shared memory");
   ptx::allow_next_kernel();
-  if (threadIdx.x == T::kMathThreads) {
-    prefetch_maps<Config>(arguments);
-    init_barriers(shared);
-  }
-  sync_all<Config>();
-
   const u32 rank = T::kCluster > 1 ? ptx::cluster_rank() : 0;
   const BlockPlace place = {blockIdx.x / T::kCluster, rank};
   if (threadIdx.x >= T::kMathThreads) {
-    if constexpr (Budget::kHandOut) ptx::give_registers<Budget::kProducer>();
-    if (threadIdx.x == T::kMathThreads) Producer<Config>(arguments, shared, place).run();
-    if constexpr (T::kGrouped) {
-      const u32 warp = (threadIdx.x - T::kMathThreads) / kWarpThreads;
-      if (warp == 1) find_jobs<Config>(arguments, shared, place);
-    }
+    produce<Config>(arguments, shared, place);
   } else {
+    sync_all<Config>();
     if constexpr (Budget::kHandOut) ptx::take_registers<Budget::kMath>();
     if constexpr (T::kGrouped) {
       GroupConsumer<Config>(arguments, shared, place).run();

@@ -40,9 +40,10 @@ class StagedStore {
     if (me_.thread == 0) send(corner);
   }
 
-  // Before the block ends: its shared memory must outlive the stores.
+  // Before the block ends: the copy engine must have read its shared memory. What it writes is seen
+  // by whoever waits for the kernel.
   DEEPGEMM_DEVICE void finish() const {
-    if (me_.thread == 0) ptx::bulk_wait();
+    if (me_.thread == 0) ptx::bulk_wait_read();
   }
 
  private:

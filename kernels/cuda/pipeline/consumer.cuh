@@ -2,20 +2,28 @@
 #pragma once
 
 #include "epilogue/direct_store.cuh"
+#include "epilogue/float_store.cuh"
 #include "epilogue/partial_sums.cuh"
 #include "epilogue/staged_store.cuh"
 #include "pipeline/main_loop.cuh"
 
 namespace deepgemm {
 
-template <bool kStaged, class Config>
+template <class Config>
 struct StoreOf {
   using Type = DirectStore<Config>;
 };
 
 template <class Config>
-struct StoreOf<true, Config> {
+  requires(Tile<Config>::kStaged)
+struct StoreOf<Config> {
   using Type = StagedStore<Config>;
+};
+
+template <class Config>
+  requires(Tile<Config>::kStagedFloats)
+struct StoreOf<Config> {
+  using Type = FloatStore<Config>;
 };
 
 template <class Config>
@@ -33,10 +41,10 @@ class Consumer {
     const MathThread me = MathThread::current();
     const WorkShape shape = work_shape(arguments_);
     MainLoop<Config> loop(arguments_, shared_, me);
-    const typename StoreOf<T::kStaged, Config>::Type out(arguments_, shared_, me);
+    const typename StoreOf<Config>::Type out(arguments_, shared_, me);
     const PartialSums<Config> partials(arguments_, me, place_.rank);
     WorkList work(shape, place_.worker);
-    for (Segment segment; work.next(segment);) {
+    for (Segment segment; ptx::uniform(work.next(segment)) != 0;) {
       const Corner corner = corner_of<Config>(arguments_, segment.tile, place_.rank);
       Sums<Config> sums = {};
       loop.run(segment, corner, sums);
@@ -50,7 +58,6 @@ class Consumer {
       }
       out.store(corner, sums);
     }
-    loop.finish();
     out.finish();
   }
 

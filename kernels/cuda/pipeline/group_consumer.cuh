@@ -45,7 +45,6 @@ class GroupConsumer {
       if (me.lane == 0) jobs.release();
       jobs.advance();
     }
-    loop.finish();
     out.finish();
   }
 

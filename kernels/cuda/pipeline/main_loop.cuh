@@ -4,10 +4,6 @@
 // one accumulator a step waits for its own products. With two in turn, the products of a step run
 // under the promotion of the step before; they are drained after kUnroll K blocks, because ptxas
 // serialises all wgmma when one is in flight across the back edge of a loop.
-//
-// Two warp groups that start their products together also end together, and then promote together
-// while the tensor cores idle. With kOrdered they take turns: a group hands the turn on when one
-// wgmma of its four is left, so that the other's products follow without a gap.
 #pragma once
 
 #include "pipeline/ring.cuh"
@@ -29,15 +25,13 @@ class MainLoop {
  public:
   DEEPGEMM_DEVICE MainLoop(const GemmArguments& arguments, SharedStorage<Config>& shared,
                            const MathThread& me)
-      : arguments_(arguments), shared_(shared), me_(me) {
-    if (Config::kOrdered && me.group == 1) pass_turn();  // group 0 begins
-  }
-
-  // Both groups take the same number of turns: the last one passed must be taken, so that the
-  // barrier is left as it was found.
-  DEEPGEMM_DEVICE void finish() const {
-    if (Config::kOrdered && me_.group == 0) await_turn();
-  }
+      : arguments_(arguments),
+        shared_(shared),
+        me_(me),
+        left_(ptx::uniform(descriptor_low(ptx::shared_address(shared.left[0]) +
+                                          me.group * T::kGroupRows * kRowBytes))),
+        right_(ptx::uniform(descriptor_low(ptx::shared_address(shared.right[0])))),
+        empty_(empty_address(shared, me)) {}
 
   DEEPGEMM_DEVICE void run(const Segment& segment, const TileCorner<Config>& corner,
                            Sums<Config>& sums) {
@@ -47,18 +41,26 @@ class MainLoop {
     BlockScales<Config> blocks(arguments_, corner, me_.group, segment);
     offset_ = corner.right % kScaleBlock;
     if constexpr (T::kLayout == Layout::kKGrouped) slice_ = {corner.k_size, corner.k_shift};
-    u32 k_block = segment.k_begin;
-    if constexpr (Config::kUnroll > 1) {
-      for (; segment.k_end - k_block >= Config::kUnroll; k_block += Config::kUnroll) {
-        burst<Config::kUnroll>(k_block, blocks, sums);
+    u32 k_block = ptx::uniform(segment.k_begin);
+    const u32 k_end = ptx::uniform(segment.k_end);
+    ring_ = {ptx::uniform(ring_.stage), ptx::uniform(ring_.parity)};
+    while (k_block < k_end) {
+      constexpr bool kWholeRing = Config::kUnroll == Config::kStages;
+      if (Config::kUnroll > 1 && k_end - k_block >= Config::kUnroll &&
+          (!kWholeRing || ring_.stage == 0)) {
+        burst<Config::kUnroll, kWholeRing>(k_block, blocks, sums);
+        k_block += Config::kUnroll;
+      } else {
+        burst<1, false>(k_block, blocks, sums);
+        ++k_block;
       }
     }
-    for (; k_block < segment.k_end; ++k_block) burst<1>(k_block, blocks, sums);
   }
 
  private:
-  // kBlocks K blocks, with no wgmma in flight before or after.
-  template <int kBlocks>
+  // kBlocks K blocks, with no wgmma in flight before or after. kWholeRing: they are all stages of
+  // the ring from the first on, so that every address is known to the compiler.
+  template <int kBlocks, bool kWholeRing>
   DEEPGEMM_DEVICE void burst(u32 k_block, BlockScales<Config>& blocks, Sums<Config>& sums) {
     float partial[Config::kAccumulators][T::kChunkRegisters];
     StepScales<Config> scales[Config::kAccumulators];
@@ -69,14 +71,14 @@ class MainLoop {
       const int block = step / T::kChunks;
       const int now = block % Config::kAccumulators;
       if (step % T::kChunks == 0) {
-        ptx::barrier_wait(&shared_.full[ring_.stage], ring_.parity);
-        stage[now] = ring_.stage;
+        stage[now] = kWholeRing ? block : ring_.stage;
+        ptx::barrier_wait(&shared_.full[stage[now]], ring_.parity);
         if constexpr (T::kLayout == Layout::kKGrouped) {
-          clear_foreign_columns(shared_, ring_.stage, slice_.columns_of(k_block + block));
+          clear_foreign_columns(shared_, stage[now], slice_.columns_of(k_block + block));
         }
-        scales[now].load(shared_, ring_.stage, me_);
-        blocks.take(k_block + block, scales[now].block);
-        ring_.advance();
+        scales[now].load(shared_, stage[now], me_);
+        blocks.take(k_block, block, scales[now].block);
+        if constexpr (!kWholeRing) ring_.advance();
       }
       multiply(partial[step % Config::kAccumulators], stage[now], step % T::kChunks);
       if constexpr (Config::kAccumulators == 1) {
@@ -95,16 +97,14 @@ class MainLoop {
       ptx::wgmma_wait<0>();
       finish(partial[kLast % 2], scales[kThen], stage[kThen], kLast % T::kChunks, sums);
     }
+    if constexpr (kWholeRing) ring_.parity ^= 1;
+    blocks.advance(kBlocks);
   }
 
   // Walks through a segment of which the warp group has no rows: others wait for it.
   DEEPGEMM_DEVICE void idle(const Segment& segment) {
     for (u32 k_block = segment.k_begin; k_block < segment.k_end; ++k_block) {
       ptx::barrier_wait(&shared_.full[ring_.stage], ring_.parity);
-      for (int chunk = 0; Config::kOrdered && chunk < T::kChunks; ++chunk) {
-        await_turn();
-        pass_turn();
-      }
       release(ring_.stage);
       ring_.advance();
     }
@@ -114,30 +114,20 @@ class MainLoop {
   DEEPGEMM_DEVICE void multiply(float (&partial)[T::kChunkRegisters], u32 stage, int chunk) {
     const int row_block = chunk / Config::kColumnSplits;
     const int split = chunk % Config::kColumnSplits;
-    const u32 row = me_.group * T::kGroupRows + row_block * 64;
-    const u64 left = matrix_descriptor(ptx::shared_address(shared_.left[stage]) + row * kRowBytes);
-    const u64 right = matrix_descriptor(ptx::shared_address(shared_.right[stage]) +
-                                        split * T::kChunkColumns * kRowBytes);
-    if constexpr (Config::kOrdered) await_turn();
+    const u32 left = left_ + stage * descriptor_step(T::kLeftBytes) +
+                     row_block * descriptor_step(64 * kRowBytes);
+    const u32 right = right_ + stage * descriptor_step(T::kRightBytes) +
+                      split * descriptor_step(T::kChunkColumns * kRowBytes);
     ptx::hold(partial);
     ptx::wgmma_fence();
 #pragma unroll
     for (int k = 0; k < kScaleBlock; k += kInstructionK) {
-      if (Config::kOrdered && k == kScaleBlock - kInstructionK) ptx::wgmma_commit();
-      Wgmma<T::kChunkColumns>::multiply(partial, left + descriptor_step(k),
-                                        right + descriptor_step(k), k != 0);
+      Wgmma<T::kChunkColumns>::multiply(partial, matrix_descriptor(left + descriptor_step(k)),
+                                        matrix_descriptor(right + descriptor_step(k)), k != 0);
     }
     ptx::wgmma_commit();
-    if constexpr (Config::kOrdered) {
-      ptx::wgmma_wait<1>();
-      pass_turn();
-    }
     ptx::hold(partial);
   }
-
-  // Barriers 1 to 3 belong to the warp groups' own syncs.
-  DEEPGEMM_DEVICE void await_turn() const { ptx::sync_threads(4 + me_.group, T::kMathThreads); }
-  DEEPGEMM_DEVICE void pass_turn() const { ptx::arrive_threads(5 - me_.group, T::kMathThreads); }
 
   // The products of a step are there: promote them, and after the last chunk of a K block give its
   // stage back. Column scales are read from the stage, so it can only go after promotion.
@@ -154,16 +144,29 @@ class MainLoop {
   // One arrival per math warp, at every block of the cluster that writes into this stage.
   DEEPGEMM_DEVICE void release(u32 stage) {
     __syncwarp();
+    if (me_.lane < T::kCluster) arrive_empty(empty_ + stage * sizeof(u64));
+  }
+
+  DEEPGEMM_DEVICE static void arrive_empty(u32 barrier) {
     if constexpr (T::kCluster == 1) {
-      if (me_.lane == 0) ptx::barrier_arrive(&shared_.empty[stage]);
+      ptx::barrier_arrive(barrier);
     } else {
-      if (me_.lane < T::kCluster) ptx::barrier_arrive_peer(&shared_.empty[stage], me_.lane);
+      ptx::barrier_arrive_peer(barrier);
     }
+  }
+
+  // The first empty barrier of the block that this lane signals.
+  DEEPGEMM_DEVICE static u32 empty_address(SharedStorage<Config>& shared, const MathThread& me) {
+    const u32 own = ptx::shared_address(&shared.empty[0]);
+    return T::kCluster == 1 ? own : ptx::peer_address(own, me.lane % T::kCluster);
   }
 
   const GemmArguments& arguments_;
   SharedStorage<Config>& shared_;
   MathThread me_;
+  u32 left_;   // descriptors of the warp group's rows in the first stage, and
+  u32 right_;  // of the right operand there
+  u32 empty_;
   Ring<Config::kStages> ring_;
   u32 offset_ = 0;
   SliceOfK slice_ = {};  // k-grouped: the group's

@@ -18,7 +18,7 @@ class Producer {
  public:
   DEEPGEMM_DEVICE Producer(const GemmArguments& arguments, SharedStorage<Config>& shared,
                            BlockPlace place)
-      : arguments_(arguments), shared_(shared), place_(place) {}
+      : arguments_(arguments), shared_(shared), place_(place), steps_(arguments, shared, place) {}
 
   // The weights of the first stages may be loaded while the previous kernel still runs, unless that
   // decides which ones are needed.
@@ -30,14 +30,14 @@ class Producer {
     ptx::wait_for_previous_kernel();
     Ring<Config::kStages> ring;
     u32 done = 0;
-    for (Walk steps(arguments_, shared_, place_); steps.valid(); steps.advance(), ring.advance()) {
+    for (; steps_.valid(); steps_.advance(), ring.advance()) {
       if (done >= early) {
         // A fresh stage counts as empty: its barrier is in the phase before the first.
         ptx::barrier_wait(&shared_.empty[ring.stage], ring.parity ^ 1);
         ptx::barrier_arrive_expect(&shared_.full[ring.stage], T::kStageBytes);
-        load_weights(ring.stage, steps);
+        load_weights(ring.stage, steps_);
       }
-      load_activations(ring.stage, steps);
+      load_activations(ring.stage, steps_);
       ++done;
     }
   }
@@ -45,7 +45,7 @@ class Producer {
  private:
   DEEPGEMM_DEVICE u32 load_first_weights() {
     u32 stage = 0;
-    Walk steps(arguments_, shared_, place_);
+    Walk steps = steps_;
     for (; stage < Config::kStages && steps.valid(); ++stage, steps.advance()) {
       ptx::barrier_arrive_expect(&shared_.full[stage], T::kStageBytes);
       load_weights(stage, steps);
@@ -102,6 +102,7 @@ class Producer {
   const GemmArguments& arguments_;
   SharedStorage<Config>& shared_;
   BlockPlace place_;
+  Walk steps_;
 };
 
 }  // namespace deepgemm

@@ -5,6 +5,7 @@
 #include "pipeline/math_thread.cuh"
 #include "pipeline/storage.cuh"
 #include "pipeline/work.cuh"
+#include "ptx/control.cuh"
 #include "ptx/memory.cuh"
 
 namespace deepgemm {
@@ -21,7 +22,7 @@ class BlockScales {
 
   DEEPGEMM_DEVICE BlockScales(const GemmArguments& arguments, const TileCorner<Config>& corner,
                               u32 group, const Segment& segment)
-      : last_(segment.k_end - 1) {
+      : last_(ptx::uniform(segment.k_end - 1)) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
       const u32 extent = T::kLeftVectors ? arguments.right_extent : arguments.left_extent;
@@ -29,22 +30,28 @@ class BlockScales {
                                       : corner.left + group * T::kGroupRows + i * 64;
       // Past the operand's end the partial sums are zero, and any scale will do.
       const u32 block = least(row, extent - 1) / kScaleBlock;
-      rows_[i] = block_scale_row<Config>(arguments, corner, block);
-      next_[i] = ptx::load_constant(rows_[i] + segment.k_begin);
+      from_[i] = block_scale_row<Config>(arguments, corner, block) + segment.k_begin;
+      next_[i] = ptx::load_constant(from_[i]);
     }
   }
 
-  // The scales of K block `k_block`; the calls go through the segment in order.
-  DEEPGEMM_DEVICE void take(u32 k_block, float (&values)[kValues]) {
+  // The scales of K block `k_block` + `ahead`; the calls go through the segment in order, and
+  // `advance` follows where `k_block` moves on.
+  DEEPGEMM_DEVICE void take(u32 k_block, int ahead, float (&values)[kValues]) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
       values[i] = next_[i];
-      next_[i] = ptx::load_constant(rows_[i] + least(k_block + 1, last_));
+      if (k_block + ahead < last_) next_[i] = ptx::load_constant(from_[i] + ahead + 1);
     }
   }
 
+  DEEPGEMM_DEVICE void advance(int blocks) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) from_[i] += blocks;
+  }
+
  private:
-  const float* rows_[kValues];
+  const float* from_[kValues];
   float next_[kValues];
   u32 last_;
 };

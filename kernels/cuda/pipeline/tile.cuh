@@ -48,8 +48,13 @@ struct Tile {
   // A group's few tokens seldom fill a swapped tile, and only full tiles can go that way.
   static constexpr bool kStaged =
       Config::kOut == Output::kBf16 && !Config::kAccumulate && !(kGrouped && Config::kSwapped);
-  static constexpr int kPanelColumns = Config::kSwapped ? 64 : common_divisor(kRight, 64);
-  static constexpr int kOutBytes = kStaged ? kLeft * kRight * 2 : 0;
+  // f32 as well, see epilogue/float_store.cuh; in groups it is added to D of a group.
+  static constexpr bool kStagedFloats =
+      Config::kOut == Output::kF32 && !kGrouped && !Config::kSwapped;
+  static constexpr int kElementBytes = Config::kOut == Output::kF32 ? 4 : 2;
+  static constexpr int kPanelColumns =
+      Config::kSwapped ? 64 : common_divisor(kRight, 128 / kElementBytes);
+  static constexpr int kOutBytes = kStaged || kStagedFloats ? kLeft * kRight * kElementBytes : 0;
 
   static_assert(kLeft % kGroupRows == 0 && kMathGroups >= 1 && kMathGroups <= 3,
                 "one to three math warp groups of 64 rows per row block");
@@ -69,8 +74,6 @@ struct Tile {
   static_assert(!kSharesRight || kRight % 16 == 0, "each block loads whole groups of 8 rows");
   static_assert(Config::kAccumulators == 1 || Config::kAccumulators == 2,
                 "one accumulator, or two in turn");
-  static_assert(!Config::kOrdered || (kMathGroups == 2 && Config::kAccumulators == 1),
-                "turns are for two math warp groups with one accumulator each");
 };
 
 }  // namespace deepgemm

@@ -39,6 +39,15 @@ DEEPGEMM_DEVICE void tensor_store(const void* map, const void* from, u32 x, u32 
                : "memory");
 }
 
+// cp.reduce.async.bulk.tensor, .add: the same, added to what is there, f32 by f32.
+DEEPGEMM_DEVICE void tensor_add(const void* map, const void* from, u32 x, u32 y) {
+  asm volatile(
+      "cp.reduce.async.bulk.tensor.2d.global.shared::cta.add.tile.bulk_group [%0, {%2, %3}], "
+      "[%1];" ::"l"(reinterpret_cast<u64>(map)),
+      "r"(shared_address(from)), "r"(x), "r"(y)
+      : "memory");
+}
+
 // cp.async.bulk.commit_group
 DEEPGEMM_DEVICE void bulk_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
 
@@ -46,9 +55,6 @@ DEEPGEMM_DEVICE void bulk_commit() { asm volatile("cp.async.bulk.commit_group;" 
 DEEPGEMM_DEVICE void bulk_wait_read() {
   asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
 }
-
-// cp.async.bulk.wait_group: the committed stores are complete.
-DEEPGEMM_DEVICE void bulk_wait() { asm volatile("cp.async.bulk.wait_group 0;" ::: "memory"); }
 
 // fence.proxy.async: ordinary writes to shared memory before it are seen by the copy engine.
 DEEPGEMM_DEVICE void fence_async_proxy() {

@@ -26,6 +26,10 @@ DEEPGEMM_DEVICE void arrive_threads(u32 barrier, u32 threads) {
   asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
 
+// A value that is the same in every thread of a warp, said so that ptxas knows it: what depends on
+// such values alone is computed once per warp, beside the other threads' work.
+DEEPGEMM_DEVICE u32 uniform(u32 value) { return __shfl_sync(0xffffffffu, value, 0); }
+
 DEEPGEMM_DEVICE u32 cluster_rank() {
   u32 rank;
   asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));

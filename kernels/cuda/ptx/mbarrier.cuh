@@ -26,32 +26,29 @@ DEEPGEMM_DEVICE void barrier_arrive_expect(u64* barrier, u32 bytes) {
 }
 
 // mbarrier.arrive, own block
-DEEPGEMM_DEVICE void barrier_arrive(u64* barrier) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier))
-               : "memory");
+DEEPGEMM_DEVICE void barrier_arrive(u32 barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
-// mbarrier.arrive on the same barrier of another block of the cluster
-DEEPGEMM_DEVICE void barrier_arrive_peer(u64* barrier, u32 rank) {
-  asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(
-                   peer_address(shared_address(barrier), rank))
-               : "memory");
+DEEPGEMM_DEVICE void barrier_arrive(u64* barrier) { barrier_arrive(shared_address(barrier)); }
+
+// mbarrier.arrive at an address from peer_address
+DEEPGEMM_DEVICE void barrier_arrive_peer(u32 barrier) {
+  asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
 // mbarrier.try_wait: returns once the phase with this parity has completed. On a fresh barrier
 // parity 1 counts as completed.
 DEEPGEMM_DEVICE void barrier_wait(u64* barrier, u32 parity) {
-  const u32 address = shared_address(barrier);
-  u32 done = 0;
-  while (done == 0) {
-    asm volatile(
-        "{\n.reg .pred p;\n"
-        "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
-        "selp.u32 %0, 1, 0, p;\n}"
-        : "=r"(done)
-        : "r"(address), "r"(parity)
-        : "memory");
-  }
+  asm volatile(
+      "{\n.reg .pred done;\n"
+      "again:\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
+      "@done bra there;\n"
+      "bra again;\n"
+      "there:\n}" ::"r"(shared_address(barrier)),
+      "r"(parity)
+      : "memory");
 }
 
 }  // namespace deepgemm::ptx

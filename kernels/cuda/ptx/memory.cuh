@@ -43,6 +43,11 @@ DEEPGEMM_DEVICE void store_pair(float* to, float a, float b) {
   asm volatile("st.global.v2.f32 [%0], {%1, %2};" ::"l"(to), "f"(a), "f"(b) : "memory");
 }
 
+// st.shared.v2
+DEEPGEMM_DEVICE void store_shared_pair(u32 to, float a, float b) {
+  asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(to), "f"(a), "f"(b) : "memory");
+}
+
 // st.release.gpu: what this block wrote before, as far as this thread is synchronised with it, is
 // seen by whoever acquires the value.
 DEEPGEMM_DEVICE void store_release(u32* to, u32 value) {

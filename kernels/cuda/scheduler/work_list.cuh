@@ -52,10 +52,11 @@ struct Segment {
 class WorkList {
  public:
   DEEPGEMM_ANYWHERE WorkList(const WorkShape& shape, u32 worker)
-      : shape_(shape),
-        range_begin_(shape.first_unit(worker)),
-        range_rest_(shape.first_unit(worker + 1)),
-        whole_tile_(shape.streamed_tiles + worker) {}
+      : shape_(shape), whole_tile_(shape.streamed_tiles + worker) {
+    if (shape.streamed_tiles == 0) return;  // no divisions before the first load
+    range_begin_ = shape.first_unit(worker);
+    range_rest_ = shape.first_unit(worker + 1);
+  }
 
   // False, and `segment` unchanged, when there is no more.
   DEEPGEMM_ANYWHERE bool next(Segment& segment) {
@@ -75,8 +76,8 @@ class WorkList {
 
  private:
   WorkShape shape_;
-  u32 range_begin_;
-  u32 range_rest_;  // units of the range not walked yet end here
+  u32 range_begin_ = 0;
+  u32 range_rest_ = 0;  // units of the range not walked yet end here
   u32 whole_tile_;
 };
 

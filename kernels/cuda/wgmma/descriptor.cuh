@@ -15,12 +15,16 @@ constexpr int kSwizzleAtomBytes = 1024;  // 8 rows: the period of the swizzle
 // next, 62-63 the swizzle (1: 128 bytes). The base offset (bits 49-51) is 0 because every operand
 // starts at a multiple of 1024 bytes. A step along K adds to the start address only: the hardware
 // swizzles the address it computes, and 32 bytes stay within a row.
-DEEPGEMM_ANYWHERE constexpr u64 matrix_descriptor(u32 shared) {
-  return static_cast<u64>((shared & 0x3ffffu) >> 4) | (1ull << 16) |
-         (static_cast<u64>(kSwizzleAtomBytes >> 4) << 32) | (1ull << 62);
+//
+// The two halves are kept apart: only the lower one changes, and 32-bit sums of values that are
+// uniform in a warp need no register of any thread.
+DEEPGEMM_ANYWHERE constexpr u32 descriptor_low(u32 shared) { return (shared >> 4) | (1u << 16); }
+
+DEEPGEMM_ANYWHERE constexpr u64 matrix_descriptor(u32 low) {
+  return (static_cast<u64>((1u << 30) | (kSwizzleAtomBytes >> 4)) << 32) | low;
 }
 
-// What to add to a descriptor for `bytes` further on; a multiple of 16.
-DEEPGEMM_ANYWHERE constexpr u64 descriptor_step(u32 bytes) { return bytes >> 4; }
+// What to add to the lower half for `bytes` further on; a multiple of 16.
+DEEPGEMM_ANYWHERE constexpr u32 descriptor_step(u32 bytes) { return bytes >> 4; }
 
 }  // namespace deepgemm

@@ -53,12 +53,7 @@ describe('the schedule of a grouped product', () => {
   const extents = { groups: 8, m: 4096, n: 4096, k: 7168, expected: 512 }
 
   it('leaves the number of tiles to the GPU where sizes decide it', () => {
-    const masked = sm90GroupedSchedule(
-      config('masked/128x128/s5/ordered/bf16'),
-      extents,
-      132,
-      'tail',
-    )
+    const masked = sm90GroupedSchedule(config('masked/128x128/s5/bf16'), extents, 132, 'tail')
     expect(masked).toEqual({
       leftTiles: 0,
       rightTiles: 32,
@@ -72,11 +67,11 @@ describe('the schedule of a grouped product', () => {
   })
 
   it('counts the tiles of rows that stand still', () => {
-    const tile = config('contiguous/256x128/s3/left/ordered/bf16')
+    const tile = config('contiguous/256x128/s3/left/bf16')
     const schedule = sm90GroupedSchedule(tile, extents, 132, 'whole')
     expect([schedule.leftTiles, schedule.rightTiles, schedule.workers]).toEqual([16, 16, 66])
     expect(canStreamGroups(tile)).toBe(false)
-    expect(canStreamGroups(config('contiguous/128x128/s5/ordered/bf16'))).toBe(true)
+    expect(canStreamGroups(config('contiguous/128x128/s5/bf16'))).toBe(true)
   })
 
   it('has no more blocks than the fullest groups could use', () => {
@@ -91,7 +86,7 @@ describe('tensor maps of a grouped product', () => {
   it('see all groups as one matrix', () => {
     const at: GroupedExtents = { groups: 6, m: 300, n: 520, k: 1040, expected: 100 }
     const rowBytes = { a: 1040, b: 1040, out: 1040 }
-    const maps = sm90GroupedMaps(config('masked/128x128/s5/ordered/bf16'), at, rowBytes)
+    const maps = sm90GroupedMaps(config('masked/128x128/s5/bf16'), at, rowBytes)
     expect(maps.left.extents).toEqual([1040, 1800])
     expect(maps.right.extents).toEqual([1040, 3120])
     expect(maps.leftScales?.extents).toEqual([300, 6 * 9])

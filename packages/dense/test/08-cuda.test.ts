@@ -144,7 +144,7 @@ describe('a product on a GPU', () => {
     const scales = { type: 7, swizzle: 0, rank: 2 }
     expect(tensorMap('leftScales')).toMatchObject({ ...scales, extents: [300, 9], rowBytes: 1200 })
     expect(tensorMap('rightScales')).toMatchObject({ ...scales, extents: [520, 9], rowBytes: 2080 })
-    expect(tensorMap('out').rank).toBe(0)
+    expect(tensorMap('out')).toMatchObject({ type: 7, extents: [520, 300], rowBytes: 2080 })
     expect([isNull('blockScales'), argument('blockScaleStride')]).toEqual([true, 0])
     freed(a, b, d)
   })

@@ -24,10 +24,11 @@ export type Sm90Config = {
   readonly columnSplits: number
   /** 1: wait for the products, then promote. 2: promote under the next products. */
   readonly accumulators: 1 | 2
-  /** K blocks between two drains of the tensor cores; above 1 only with two accumulators. */
+  /**
+   * K blocks that the loop takes at once. As many as stages: the whole ring, with every address a
+   * constant. Two accumulators drain the tensor cores after each of these runs.
+   */
   readonly unroll: number
-  /** Two math warp groups take turns on the tensor cores. */
-  readonly ordered: boolean
   /** Stages of the shared-memory ring, 128 of K each. */
   readonly stages: number
   /** Which operand the two blocks of a cluster share; `none` means no cluster. */
@@ -41,14 +42,13 @@ export type Sm90Config = {
   readonly blocksPerSm: 1 | 2
 }
 
-/** A short stable name for messages and tables, such as `256x128/s3/left/ordered/bf16`. */
+/** A short stable name for messages and tables, such as `256x128/s3/left/bf16`. */
 export function sm90ConfigName(config: Sm90Config): string {
   const parts = [
     config.layout ?? '',
     `${config.swapped ? 'swapped-' : ''}${config.blockLeft}x${config.blockRight}`,
     `s${config.stages}`,
     config.multicast === 'none' ? '' : config.multicast,
-    config.ordered ? 'ordered' : '',
     config.accumulators === 2 ? `alternating${config.unroll}` : '',
     config.columnSplits > 1 ? `split${config.columnSplits}` : '',
     config.rightScaling === 'vectors' && !config.swapped ? 'wgrad' : '',
@@ -81,7 +81,6 @@ export function sm90KernelMembers(
     kColumnSplits: config.columnSplits,
     kLeftScaling: `Scaling::k${capital(config.leftScaling)}`,
     kMulticast: `Multicast::k${capital(config.multicast)}`,
-    kOrdered: config.ordered,
     kOut: `Output::k${capital(config.out)}`,
     kRightScaling: `Scaling::k${capital(config.rightScaling)}`,
     kRowBlocks: config.rowBlocks,

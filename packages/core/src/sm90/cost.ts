@@ -12,31 +12,62 @@ import { mathWarpGroups } from './tile.js'
 /** The part of a device that the cost model needs. */
 export type Sm90Device = { readonly multiprocessors: number }
 
-/** Microseconds and bytes per microsecond, fitted to one H100 (132 multiprocessors, 3.0 TB/s). */
+/**
+ * Microseconds and bytes per microsecond, fitted to the times of 2,900 launches on one H100 (132
+ * multiprocessors, 3.0 TB/s; docs/benchmarks/h100-sweep.jsonl) so that what the model chooses is
+ * close to the fastest: 2.2 % slower in the mean, 12 % at worst. Single times are off by 18 %.
+ */
 export const figures = {
   /** Multiply-adds of one multiprocessor per microsecond, operands at hand: 4096 per clock at 1755 MHz. */
   multiplyAdds: 7_188_480,
-  /** Time of the products with their promotion over that of the products alone. */
-  lockstep: 1.57,
-  ordered: 1.38,
-  alternating: 1.24,
+  /** Time of the products with their promotion over that of the products alone, by kind of tile. */
+  slack: { tokens: 1.3, half: 2.274, plain: 1.061, alternating: 1.107, large: 1.01, tall: 1.102 },
   /** From full stage to empty stage when nothing else limits. */
-  stepLatency: 0.27,
-  alternatingLatency: 0.16,
-  /** What enters one multiprocessor's shared memory. */
-  fill: 81e3,
+  latency: {
+    tokens: 0.1439,
+    half: 0.2916,
+    plain: 0.2468,
+    alternating: 0.2468,
+    large: 0.2468,
+    tall: 0.2468,
+  },
+  /** What enters one multiprocessor's shared memory, and its change where a cluster shares loads. */
+  fill: 115_600,
+  sharedFill: 0.86,
   /** Share of the shorter of products and loads that the longer one does not hide. */
-  unhidden: 0.3,
-  /** Of a tile besides its K blocks: fixed, and for 128 × 128 outputs. */
-  tileFixed: 0.6,
-  tileOutputs: 0.9,
+  unhidden: 0.3625,
+  /** Of a tile besides its K blocks: fixed, and for 128 × 128 outputs of bf16. */
+  tileFixed: 0.6727,
+  tileOutputs: 1.106,
   /** Handing over a partial sum: fixed, and bytes that the owner reads. */
-  handOver: 3.5,
-  partialFill: 40e3,
-  memory: 2.75e6,
+  handOver: 1.539,
+  partialFill: 10_700,
+  memory: 3.613e6,
   /** What one multiprocessor draws from memory, however many loads it has in flight. */
-  memoryShare: 30e3,
-  launch: 2,
+  memoryShare: 39_170,
+  launch: 1.798,
+} as const
+
+/** Where single shapes of tiles differ from their kind: factors of a K block's and a tile's time. */
+const shapes: Readonly<Record<string, { readonly step?: number; readonly tile?: number }>> = {
+  '256x128': { step: 0.86, tile: 1.16 },
+  '256x128 left': { tile: 1.16 },
+  '256x112': { tile: 1.08 },
+  '256x112 left': { step: 1.11 },
+  '256x96': { step: 1.07 },
+  '128x192': { step: 0.86, tile: 0.86 },
+  '128x144': { step: 1.09 },
+  '128x128': { step: 0.89, tile: 1.09 },
+  '128x112': { step: 1.16, tile: 1.16 },
+  '128x96': { step: 1.07 },
+  '128x80': { step: 1.13 },
+  '128x48': { step: 1.16 },
+  '128x32': { step: 0.96 },
+  '64x64 twice': { step: 0.86 },
+  '64x8 twice': { tile: 0.86 },
+  '64x16 twice': { step: 0.86 },
+  '64x24 twice': { step: 1.16 },
+  '64x32 twice': { tile: 1.16 },
 }
 
 export type Sm90Cost = {
@@ -59,20 +90,33 @@ export function sm90Cost(config: Sm90Config, extents: GemmExtents, device: Sm90D
   return ways.reduce((best, way) => (way.microseconds < best.microseconds ? way : best))
 }
 
+type Kind = keyof typeof figures.slack
+
+function kindOf(config: Sm90Config): Kind {
+  if (config.accumulators === 2) return config.swapped ? 'tokens' : 'alternating'
+  if (config.blockLeft === 64) return 'half'
+  if (config.rowBlocks === 2) return 'large'
+  return config.blockLeft === 192 ? 'tall' : 'plain'
+}
+
+function factorsOf(config: Sm90Config): { readonly step: number; readonly tile: number } {
+  const { blockLeft, blockRight, multicast, blocksPerSm, accumulators, swapped } = config
+  if (accumulators === 2 && !swapped) return { step: 1, tile: 1 }
+  const cluster = multicast === 'none' ? '' : ` ${multicast}`
+  const twice = blocksPerSm === 2 ? ' twice' : ''
+  return { step: 1, tile: 1, ...shapes[`${blockLeft}x${blockRight}${cluster}${twice}`] }
+}
+
 /** Of one K block of one tile. */
 export function stepTime(config: Sm90Config): number {
-  const alternating = config.accumulators === 2
-  const slack = alternating
-    ? figures.alternating
-    : config.ordered
-      ? figures.ordered
-      : figures.lockstep
+  const kind = kindOf(config)
   const products = config.blockLeft * config.blockRight * BLOCK
-  const math = (products / figures.multiplyAdds) * slack
-  const fill = ((config.blockLeft + config.blockRight) * BLOCK) / figures.fill
+  const math = (products / figures.multiplyAdds) * figures.slack[kind]
+  const entering = figures.fill * (config.multicast === 'none' ? 1 : figures.sharedFill)
+  const fill = ((config.blockLeft + config.blockRight) * BLOCK) / entering
   const overlapped = Math.max(math, fill) + figures.unhidden * Math.min(math, fill)
-  const latency = alternating ? figures.alternatingLatency : figures.stepLatency
-  return Math.max(overlapped, latency / Math.max(1, mathWarpGroups(config) - 1))
+  const latency = figures.latency[kind] / Math.max(1, mathWarpGroups(config) - 1)
+  return Math.max(overlapped, latency) * factorsOf(config).step
 }
 
 function workTime(
@@ -83,8 +127,10 @@ function workTime(
 ): number {
   const { leftTiles, rightTiles, workers, streamedTiles } = schedule
   const kBlocks = ceilDiv(extents.k, BLOCK)
-  const outputs = config.blockLeft * config.blockRight
-  const tileTime = figures.tileFixed + (figures.tileOutputs * outputs) / (128 * 128)
+  const words = (config.out === 'bf16' ? 1 : 2) * (config.accumulate ? 2 : 1)
+  const outputs = config.blockLeft * config.blockRight * words
+  const tileTime =
+    (figures.tileFixed + (figures.tileOutputs * outputs) / (128 * 128)) * factorsOf(config).tile
   const whole = ceilDiv(leftTiles * rightTiles - streamedTiles, workers)
   const steps = whole * kBlocks + ceilDiv(streamedTiles * kBlocks, workers)
   const stores = whole + ceilDiv(streamedTiles, workers)

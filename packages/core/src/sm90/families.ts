@@ -13,15 +13,16 @@ export type Sm90Family = {
   readonly layout?: GroupLayout
 }
 
-type Shape = Omit<Sm90Config, 'stages' | keyof Sm90Family | 'rightScaling'>
+type Shape = Omit<Sm90Config, 'stages' | 'unroll' | keyof Sm90Family | 'rightScaling'> & {
+  /** Default: all stages. */
+  readonly unroll?: number
+}
 
 const base = {
   target: 'sm_90a',
   rowBlocks: 1,
   columnSplits: 1,
   accumulators: 1,
-  unroll: 1,
-  ordered: false,
   multicast: 'none',
   swapped: false,
   leftScaling: 'vectors',
@@ -36,8 +37,7 @@ const tokenTiles: readonly Shape[] = [
     ...{ ...swapped, accumulators: 2 as const, unroll: 4 },
     ...{ blockLeft: 64, blockRight },
   })),
-  ...[48, 64].map((blockRight) => ({ ...swapped, blockLeft: 64, blockRight })),
-  { ...swapped, blockLeft: 128, blockRight: 16 },
+  { ...swapped, blockLeft: 64, blockRight: 64 },
 ]
 
 const halfTiles: readonly Shape[] = [
@@ -45,41 +45,64 @@ const halfTiles: readonly Shape[] = [
   { ...base, blockLeft: 64, blockRight: 128 },
 ]
 
-const plainTiles: readonly Shape[] = [64, 80, 96, 112, 128, 144, 160, 176, 192].flatMap(
-  (blockRight) =>
-    (['none', 'right'] as const).map((multicast) => ({
-      ...base,
-      ...{ blockLeft: 128, blockRight, multicast, ordered: true },
-    })),
-)
+const plainTiles: readonly Shape[] = [
+  ...[64, 80, 96, 112, 128, 144, 160, 176, 192].map((blockRight) => ({
+    ...{ ...base, blockLeft: 128, blockRight },
+  })),
+  ...[128, 160, 192].map((blockRight) => ({
+    ...{ ...base, blockLeft: 128, blockRight, multicast: 'right' as const },
+  })),
+  { ...base, blockLeft: 128, blockRight: 128, accumulators: 2 as const },
+]
 
-/** All rows of a group of medium size in one tile, so that its weights are read once. */
-const groupTiles: readonly Shape[] = [96, 128].map((blockRight) => ({
+/**
+ * Narrow tiles of weights, so that there are enough of them for few tokens. Not for groups: their
+ * tiles would load the rows of others.
+ */
+const narrowTiles: readonly Shape[] = [
+  ...[16, 32, 48, 64, 96].map((blockRight) => ({ ...base, blockLeft: 64, blockRight })),
+  { ...base, blockLeft: 64, blockRight: 32, blocksPerSm: 2 },
+  ...[32, 48].map((blockRight) => ({ ...base, blockLeft: 128, blockRight })),
+]
+
+const tallTiles: readonly Shape[] = [96, 112, 128].map((blockRight) => ({
   ...base,
   ...{ blockLeft: 192, blockRight },
 }))
 
-const largeTiles: readonly Shape[] = [64, 96, 112, 128].map((blockRight) => ({
-  ...base,
-  ...{ blockLeft: 256, blockRight, rowBlocks: 2, multicast: 'left' as const, ordered: true },
-}))
+const largeTiles: readonly Shape[] = [
+  ...[64, 96, 112, 128].map((blockRight) => ({
+    ...{ ...base, blockLeft: 256, blockRight, rowBlocks: 2 },
+  })),
+  ...[112, 128].map((blockRight) => ({
+    ...{ ...base, blockLeft: 256, blockRight, rowBlocks: 2, multicast: 'left' as const },
+  })),
+]
 
-const mostStages = 12
+const MOST_STAGES = 16
+/** With fewer, loads hide nothing. */
+const FEWEST_STAGES = 3
 
 /** Every config that a family's problems choose among, all legal. */
 export function sm90Candidates(family: Sm90Family): readonly Sm90Config[] {
   const weights = family.recipeB === '128x128'
-  const isShort = family.layout === 'packed' || family.layout === 'masked'
-  const grouped = isShort ? groupTiles : []
   const shapes = [
     ...(weights ? tokenTiles : []),
-    ...[...halfTiles, ...plainTiles, ...grouped, ...largeTiles],
+    ...(family.layout === undefined ? narrowTiles : []),
+    ...[...halfTiles, ...plainTiles, ...tallTiles, ...largeTiles],
   ]
-  return shapes.map((shape) => complete(shape, family)).filter(isLegalSm90Config)
+  const configs = shapes.map((shape) => complete(shape, family))
+  return configs.filter((config) => config.stages >= FEWEST_STAGES && isLegalSm90Config(config))
 }
 
 function complete(shape: Shape, { recipeB, ...rest }: Sm90Family): Sm90Config {
   const rightScaling = shape.swapped || recipeB === '1x128' ? 'vectors' : 'blocks'
-  const partial = { ...shape, ...rest, rightScaling } as const
-  return { ...partial, stages: stagesThatFit(partial, mostStages) }
+  const partial = { ...shape, ...rest, rightScaling, unroll: 1 } as const
+  const stages = stagesThatFit(partial, MOST_STAGES)
+  return { ...partial, stages, unroll: shape.unroll ?? (hasRoom(partial) ? stages : 1) }
+}
+
+/** Column scales of two row blocks leave no registers for a loop over the whole ring. */
+function hasRoom({ rowBlocks, rightScaling }: Omit<Sm90Config, 'stages'>): boolean {
+  return rowBlocks === 1 || rightScaling === 'blocks'
 }

@@ -44,19 +44,9 @@ const rules: readonly Rule[] = [
     allowed: '1, or up to 4 chunks of a multiple of 16 columns',
   },
   {
-    holds: (c) => c.accumulators === 2 || (c.accumulators === 1 && c.unroll === 1),
-    given: (c) => `accumulators ${c.accumulators} with unroll ${c.unroll}`,
-    allowed: '1 with unroll 1, or 2',
-  },
-  {
-    holds: (c) => isCount(c.unroll, 1, 8) && isCount(c.stages, 2, 32),
+    holds: (c) => isCount(c.stages, 2, 32) && (isCount(c.unroll, 1, 8) || c.unroll === c.stages),
     given: (c) => `unroll ${c.unroll} with ${c.stages} stages`,
-    allowed: 'unroll 1 to 8, and 2 to 32 stages',
-  },
-  {
-    holds: (c) => !c.ordered || (c.accumulators === 1 && mathWarpGroups(c) === 2),
-    given: (c) => `ordered with ${mathWarpGroups(c)} math warp groups`,
-    allowed: 'two math warp groups with one accumulator each',
+    allowed: '2 to 32 stages, and unroll 1 to 8 or as many as stages',
   },
   {
     holds: (c) => c.swapped === (c.leftScaling === 'blocks') && !bothBlocks(c),
@@ -85,6 +75,9 @@ function fitsLayout({ layout, ...config }: Sm90Config): boolean {
   if (layout === undefined) return true
   const bothVectors = config.leftScaling === 'vectors' && config.rightScaling === 'vectors'
   if (bothVectors !== (layout === 'k-grouped')) return false
+  // 128 rows have one group: a tile has those of one or two, or a part of one's.
+  const rows = config.blockLeft * (config.multicast === 'right' ? 2 : 1)
+  if (layout === 'contiguous' && (config.swapped || 256 % rows !== 0)) return false
   const isShort = layout === 'packed' || layout === 'masked'
   return !config.swapped || (isShort && config.multicast === 'none')
 }

@@ -1,3 +1,4 @@
+import { dtypeBytes } from '../dtype.js'
 import { ShapeError } from '../errors.js'
 import { BLOCK } from '../recipe.js'
 import { ceilDiv, roundUp } from '../shape.js'
@@ -57,7 +58,9 @@ export function sm90TensorMaps(
       config.leftScaling === 'vectors' ? vectorScales(left, k, config.blockLeft) : undefined,
     rightScales:
       config.rightScaling === 'vectors' ? vectorScales(right, k, config.blockRight) : undefined,
-    out: isStaged(config) ? stagedOut(config, m, n, rowBytes.out ?? 2 * n) : undefined,
+    out: isStaged(config)
+      ? stagedOut(config, m, n, rowBytes.out ?? dtypeBytes(config.out) * n)
+      : undefined,
   }
 }
 
@@ -80,10 +83,10 @@ function vectorScales(rows: number, k: number, boxRows: number): TensorMapSpec {
 function stagedOut(config: Sm90Config, m: number, n: number, rowBytes: number): TensorMapSpec {
   const columns = panelColumns(config)
   return {
-    dtype: 'bf16',
+    dtype: config.out,
     extents: [n, m],
     rowBytes,
     box: [columns, config.swapped ? config.blockRight : WGMMA_ROWS],
-    swizzle: (2 * columns) as 32 | 64 | 128,
+    swizzle: (dtypeBytes(config.out) * columns) as 32 | 64 | 128,
   }
 }

@@ -1,3 +1,4 @@
+import { dtypeBytes } from '../dtype.js'
 import { BLOCK } from '../recipe.js'
 import { ceilDiv, roundUp } from '../shape.js'
 import type { Sm90Config } from './config.js'
@@ -38,8 +39,9 @@ export function clusterTile(config: Sm90Config): { readonly left: number; readon
 
 /** True where D goes through shared memory and the copy engine, false where registers store it. */
 export function isStaged(config: Sm90Config): boolean {
-  if (config.swapped && config.layout !== undefined) return false
-  return config.out === 'bf16' && !config.accumulate
+  const { out, accumulate, swapped, layout } = config
+  if (out === 'f32') return layout === undefined && !swapped
+  return !accumulate && !(swapped && layout !== undefined)
 }
 
 /** Of the ring through which a grouped kernel hands on its tiles: four jobs and their barriers. */
@@ -59,7 +61,7 @@ export function sm90SharedBytes(config: Sm90Config): number {
     scales(blockLeft, config.leftScaling) +
     scales(blockRight, config.rightScaling) +
     2 * 8 // the full and the empty barrier
-  const out = isStaged(config) ? blockLeft * blockRight * 2 : line
+  const out = isStaged(config) ? blockLeft * blockRight * dtypeBytes(config.out) : line
   const jobs = config.layout === undefined ? 0 : JOB_RING_BYTES
   return roundUp(stages * stage + out + jobs, 1024)
 }
@@ -78,9 +80,10 @@ export function rightBlocksOfTile(config: Sm90Config): number {
   return ceilDiv(BLOCK - grain + config.blockRight, BLOCK)
 }
 
-/** Columns of the panels that a staged tile is stored in: one swizzle span of bf16. */
+/** Columns of the panels that a staged tile is stored in: one swizzle span. */
 export function panelColumns(config: Sm90Config): number {
-  return config.swapped ? WGMMA_ROWS : greatestCommonDivisor(config.blockRight, 64)
+  const span = 128 / dtypeBytes(config.out)
+  return config.swapped ? WGMMA_ROWS : greatestCommonDivisor(config.blockRight, span)
 }
 
 export function greatestCommonDivisor(a: number, b: number): number {
