@@ -52,8 +52,6 @@ export const figures = {
 const shapes: Readonly<Record<string, { readonly step?: number; readonly tile?: number }>> = {
   '256x128': { step: 0.86, tile: 1.16 },
   '256x128 left': { tile: 1.16 },
-  '256x112': { tile: 1.08 },
-  '256x112 left': { step: 1.11 },
   '256x96': { step: 1.07 },
   '128x192': { step: 0.86, tile: 0.86 },
   '128x144': { step: 1.09 },

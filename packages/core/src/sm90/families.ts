@@ -71,12 +71,10 @@ const tallTiles: readonly Shape[] = [96, 112, 128].map((blockRight) => ({
 }))
 
 const largeTiles: readonly Shape[] = [
-  ...[64, 96, 112, 128].map((blockRight) => ({
+  ...[64, 96, 128].map((blockRight) => ({
     ...{ ...base, blockLeft: 256, blockRight, rowBlocks: 2 },
   })),
-  ...[112, 128].map((blockRight) => ({
-    ...{ ...base, blockLeft: 256, blockRight, rowBlocks: 2, multicast: 'left' as const },
-  })),
+  { ...base, blockLeft: 256, blockRight: 128, rowBlocks: 2, multicast: 'left' },
 ]
 
 const MOST_STAGES = 16
@@ -102,7 +100,7 @@ function complete(shape: Shape, { recipeB, ...rest }: Sm90Family): Sm90Config {
   return { ...partial, stages, unroll: shape.unroll ?? (hasRoom(partial) ? stages : 1) }
 }
 
-/** Column scales of two row blocks leave no registers for a loop over the whole ring. */
+/** Two row blocks with column scales leave no registers for a loop over the whole ring. */
 function hasRoom({ rowBlocks, rightScaling }: Omit<Sm90Config, 'stages'>): boolean {
   return rowBlocks === 1 || rightScaling === 'blocks'
 }

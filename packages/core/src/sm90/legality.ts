@@ -20,7 +20,9 @@ export function accumulatorRegisters(config: Sm90Config): number {
 /** Registers per thread that sums and accumulators may take, by math warp groups, without spills. */
 function registerRoom(config: Sm90Config): number {
   if (config.blocksPerSm === 2) return mathWarpGroups(config) === 1 ? 64 : 40
-  return mathWarpGroups(config) === 3 ? 128 : 192
+  if (mathWarpGroups(config) < 3) return 192
+  // Column scales and the addresses of staged f32 take some.
+  return config.rightScaling === 'vectors' || config.out === 'f32' ? 112 : 128
 }
 
 const rules: readonly Rule[] = [
