@@ -96,11 +96,7 @@ describe('deepgemm inspect', () => {
       2,
       /--report cannot be written there: given/,
     ],
-    [
-      ['inspect', join(MODEL, 'config.json')],
-      1,
-      /config\.json"/,
-    ],
+    [['inspect', join(MODEL, 'config.json')], 1, /config\.json"/],
   ])('refuses %j with a sentence', async (args, code, message) => {
     const outcome = await deepgemm(args)
     expect(outcome.code).toBe(code)
