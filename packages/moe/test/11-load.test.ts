@@ -40,7 +40,7 @@ class MemoryCheckpoint implements CheckpointLike {
   readonly config: Record<string, unknown>
 
   constructor(config: Record<string, unknown> = CONFIG) {
-    this.config = config
+    this.config = { ...config }
   }
 
   async read(name: string): Promise<Uint8Array> {
