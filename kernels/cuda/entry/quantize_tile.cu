@@ -10,9 +10,9 @@
 namespace deepgemm {
 
 // Blocks of threads that a multiprocessor holds at once: a tile of f32 takes twice the registers,
-// and rows have a factor each.
+// more where its elements are read one by one, and rows have a factor each.
 template <class Config>
-constexpr int kBlocksPerSm = Config::kSource == Source::kF32    ? 2
+constexpr int kBlocksPerSm = Config::kSource == Source::kF32    ? (Config::kAligned ? 2 : 1)
                              : Config::kBlocks == Blocks::kRows ? 3
                                                                 : 4;
 
