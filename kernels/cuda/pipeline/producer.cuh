@@ -43,10 +43,15 @@ class Producer {
   }
 
  private:
+  // The activations of the first stage queue behind these loads, so that there should be no more
+  // of them than a launch takes. Swapped, the weights are nearly all there is to load.
+  static constexpr int kEarlyStages =
+      Config::kSwapped ? Config::kStages : most(1, least(Config::kStages, 32768 / T::kRightBytes));
+
   DEEPGEMM_DEVICE u32 load_first_weights() {
     u32 stage = 0;
     Walk steps = steps_;
-    for (; stage < Config::kStages && steps.valid(); ++stage, steps.advance()) {
+    for (; stage < kEarlyStages && steps.valid(); ++stage, steps.advance()) {
       ptx::barrier_arrive_expect(&shared_.full[stage], T::kStageBytes);
       load_weights(stage, steps);
     }
