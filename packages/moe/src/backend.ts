@@ -28,7 +28,7 @@ import { CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
 import { enqueueCpuGrouped } from './cpu/grouped.js'
 import { type CastCall, castKernelOf, enqueueCudaCast } from './cuda/cast.js'
 import { combineKernelOf, enqueueCudaCombine } from './cuda/combine.js'
-import { RepeatedWork as CudaRepeatedWork } from './cuda/graphs.js'
+import { RepeatedWork as CudaRepeatedWork, placementKey } from './cuda/graphs.js'
 import { enqueueCudaGrouped, prepareCudaGrouped } from './cuda/grouped.js'
 import { prepareKernels } from './cuda/kernel.js'
 import { layerKernels } from './cuda/layer-kernels.js'
@@ -125,6 +125,11 @@ export async function readableRouter(
 /** Whether what is enqueued becomes part of a graph instead of being run. */
 export function isCapturing(stream: Stream): boolean {
   return isCuda(stream) && stream.capturing
+}
+
+/** A key that is equal where tensors are the same memory in the same form; '' on a CPU. */
+export function placementOf(stream: Stream, tensors: readonly (Tensor | undefined)[]): string {
+  return isCuda(stream) ? placementKey(tensors) : ''
 }
 
 /** Work that repeats with the same buffers, keyed; a GPU replays it as a graph. */

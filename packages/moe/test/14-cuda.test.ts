@@ -179,22 +179,35 @@ describe('a layer on a GPU', () => {
     const run = (count: number): void => {
       layer.run(x.slice(0, 0, count), { out: out.slice(0, 0, count) })
     }
-    run(3)
-    run(140)
-    await device.synchronize()
-    const [before, calls] = [device.memory().liveBytes, fake.calls()]
-    for (let i = 0; i < 5; i++) run(3)
-    const after = fake.calls()
-    expect((after['cuGraphLaunch'] ?? 0) - (calls['cuGraphLaunch'] ?? 0)).toBe(5)
-    // The cast before the graph and the sum after it.
-    expect((after['cuLaunchKernelEx'] ?? 0) - (calls['cuLaunchKernelEx'] ?? 0)).toBe(10)
-    run(140)
+    const launches = (work: () => void): number[] => {
+      const names = ['cuGraphLaunch', 'cuLaunchKernelEx']
+      const before = names.map((name) => fake.calls()[name] ?? 0)
+      work()
+      return names.map((name, i) => (fake.calls()[name] ?? 0) - (before[i] as number))
+    }
     // Cast, router, selection, plan, copies, three kernels of the experts, three of the shared ones, sum.
-    expect((fake.calls()['cuLaunchKernelEx'] ?? 0) - (after['cuLaunchKernelEx'] ?? 0)).toBe(12)
-    expect(fake.calls()['cuModuleLoadData']).toBe(calls['cuModuleLoadData'])
-    expect(device.memory().liveBytes).toBe(before)
+    expect(launches(() => run(140))).toEqual([0, 12])
+    // What lies between the cast and the sum is captured the second time.
+    run(140)
+    expect(launches(() => run(140))).toEqual([1, 2])
     await device.synchronize()
     expect(numbers(80, 64)).toEqual([140, 2, 256, 280])
+    // Selection and plan are one kernel. A small run is captured whole.
+    expect(launches(() => run(3))).toEqual([0, 11])
+    run(3)
+    expect(launches(() => run(3))).toEqual([1, 0])
+    // On other memory the same number of tokens repeats in part, which is captured now.
+    using other = zeros('bf16', 3, 256)
+    const elsewhere = (): void => {
+      layer.run(other, { out: out.slice(0, 0, 3) })
+    }
+    expect(launches(elsewhere)).toEqual([1, 2 + 9])
+    const [before, modules] = [device.memory().liveBytes, fake.calls()['cuModuleLoadData']]
+    for (let i = 0; i < 5; i++) run(3)
+    for (let i = 0; i < 5; i++) run(140)
+    expect(fake.calls()['cuModuleLoadData']).toBe(modules)
+    expect(device.memory().liveBytes).toBe(before)
+    await device.synchronize()
   })
 
   it('becomes part of the graph that captures it', async () => {
@@ -210,7 +223,7 @@ describe('a layer on a GPU', () => {
       layer.run(x, { out, stream })
       layer.run(x, { out, stream })
     })
-    expect(fake.calls()['cuGraphLaunch']).toBe(calls)
+    expect(fake.calls()['cuGraphLaunch'] ?? 0).toBe(calls)
     // Cast, router, selection with plan, copies, three kernels of each block of experts, sum.
     expect(graph.kernels).toHaveLength(2 * 11)
     graph.launch()

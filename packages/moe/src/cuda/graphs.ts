@@ -1,30 +1,40 @@
-import type { CudaDevice, CudaGraph, CudaStream } from '@deepgemm/runtime/cuda'
+import type { Tensor } from '@deepgemm/core'
+import type { CudaBuffer, CudaDevice, CudaGraph, CudaStream } from '@deepgemm/runtime/cuda'
 
-/** Work that repeats with the same buffers: captured the first time, then launched as a graph. */
+/** Graphs and keys that are remembered; those that were used longest ago go first. */
+const MOST = 64
+
+/** Work that repeats with the same buffers: captured the second time, launched as a graph from then on. */
 export class RepeatedWork {
   readonly #device: CudaDevice
   /** All captures are made on one stream, so that graphs share the workspace of their products. */
   #stream: CudaStream | undefined
-  readonly #graphs = new Map<string, CudaGraph>()
+  /** By key, in the order of their last use; undefined while the work was done only once. */
+  readonly #graphs = new Map<string, CudaGraph | undefined>()
 
   constructor(device: CudaDevice) {
     this.#device = device
   }
 
-  /** `enqueue` must do the same whenever the key is the same. In a capture it becomes part of that. */
+  /**
+   * `enqueue` must do the same whenever the key is the same. In a capture it becomes part of that.
+   * A graph keeps the memory that it uses until it is forgotten.
+   */
   run(stream: CudaStream, key: string, enqueue: (stream: CudaStream) => void): void {
     if (stream.capturing) {
       enqueue(stream)
       return
     }
-    const graph = this.#graphs.get(key) ?? this.#capture(enqueue)
-    this.#graphs.set(key, graph)
-    graph.launch(stream)
+    const isKnown = this.#graphs.has(key)
+    const graph = this.#graphs.get(key) ?? (isKnown ? this.#capture(enqueue) : undefined)
+    this.#remember(key, graph)
+    if (graph === undefined) enqueue(stream)
+    else graph.launch(stream)
   }
 
   /** Frees the graphs once their launches are done. */
   dispose(): void {
-    for (const graph of this.#graphs.values()) graph.dispose()
+    for (const graph of this.#graphs.values()) graph?.dispose()
     this.#graphs.clear()
     this.#stream?.dispose()
   }
@@ -33,4 +43,24 @@ export class RepeatedWork {
     this.#stream ??= this.#device.createStream('repeated work')
     return this.#device.capture(enqueue, this.#stream)
   }
+
+  #remember(key: string, graph: CudaGraph | undefined): void {
+    this.#graphs.delete(key)
+    this.#graphs.set(key, graph)
+    if (this.#graphs.size <= MOST) return
+    const [oldest, forgotten] = this.#graphs.entries().next().value as [string, typeof graph]
+    this.#graphs.delete(oldest)
+    forgotten?.dispose()
+  }
+}
+
+/** Where tensors lie and how: equal for tensors that kernels cannot tell apart. */
+export function placementKey(tensors: readonly (Tensor | undefined)[]): string {
+  return tensors
+    .map((tensor) => {
+      if (tensor === undefined) return '-'
+      const { serial } = tensor.storage as CudaBuffer
+      return `${serial}+${tensor.byteOffset} ${tensor.dtype} ${tensor.shape} ${tensor.strides}`
+    })
+    .join(' | ')
 }

@@ -50,6 +50,8 @@ export type MoeRunOptions = {
 }
 
 const DECODE_TOKENS = 16
+/** Numbers of tokens whose buffers are remembered. */
+const MOST_BATCHES = 256
 const CAPACITY_OPTIONS = ['maxTokens', 'maxDecodeTokens']
 const WEIGHT_OPTIONS = ['experts', 'router', 'shared']
 
@@ -74,7 +76,7 @@ export class MoeLayer implements Disposable {
   readonly #products: LayerProducts
   readonly #repeated: RepeatedWork
   readonly #workspace: Workspace
-  /** The buffers of decode runs by their number of tokens. */
+  /** The buffers of runs by their number of tokens; of the last few numbers. */
   readonly #batches = new Map<number, Batch>()
   #last: { readonly stream: Stream; readonly done: DeviceEvent } | undefined
   #disposed = false
@@ -232,12 +234,12 @@ export class MoeLayer implements Disposable {
   }
 
   #batchOf(tokens: number): Batch {
-    const isDecode = tokens <= this.maxDecodeTokens
-    const known = isDecode ? this.#batches.get(tokens) : undefined
+    const known = this.#batches.get(tokens)
     if (known !== undefined) return known
-    const maxRows = isDecode ? this.maxDecodeTokens : undefined
+    const maxRows = tokens <= this.maxDecodeTokens ? this.maxDecodeTokens : undefined
     const batch = batchOf(this.#workspace, this.#model, tokens, maxRows)
-    if (isDecode) this.#batches.set(tokens, batch)
+    if (this.#batches.size >= MOST_BATCHES) this.#batches.clear()
+    this.#batches.set(tokens, batch)
     return batch
   }
 

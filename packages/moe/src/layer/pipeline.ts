@@ -8,6 +8,7 @@ import {
   enqueueQuantize,
   enqueueRouteAndPlan,
   enqueueSwigluQuantize,
+  placementOf,
   type RepeatedWork,
 } from '../backend.js'
 import { flatRows } from '../flatten.js'
@@ -22,7 +23,7 @@ export type LayerRun = {
   readonly model: MoeModel
   readonly products: LayerProducts
   readonly batch: Batch
-  /** Replays what small batches repeat. */
+  /** Replays what batches of one size repeat, and whole runs of small ones on the same memory. */
   readonly repeated: RepeatedWork
   readonly x: Tensor<FloatDType>
   /** Computed by the router when undefined. */
@@ -30,17 +31,23 @@ export type LayerRun = {
   readonly out: Tensor<FloatDType>
 }
 
-/**
- * Enqueues everything; nothing is read back. Between the input and the output a run works in its
- * batch's buffers alone, so that this part repeats whatever the routing is.
- */
+/** Enqueues everything; nothing is read back. */
 export function enqueueLayer(run: LayerRun): void {
-  const { stream, batch, x, logits, out } = run
+  const { stream, batch, repeated, x, logits, out } = run
+  if (batch.layout === 'packed') enqueueSteps(run, stream)
+  else repeated.run(stream, placementOf(stream, [x, logits, out]), (on) => enqueueSteps(run, on))
+}
+
+/**
+ * Between the input and the output a run works in its batch's buffers alone, so that this part
+ * repeats with the number of tokens, whatever the routing is.
+ */
+function enqueueSteps(run: LayerRun, stream: Stream): void {
+  const { batch, x, logits, out } = run
   enqueueQuantize(stream, { source: x, out: batch.tokens, transpose: false })
   if (logits !== undefined) enqueueSelection(run, stream, logits)
-  const inner = (on: Stream): void => enqueueExperts(run, on)
-  if (batch.layout === 'packed') inner(stream)
-  else run.repeated.run(stream, `${x.shape[0]} ${logits === undefined}`, inner)
+  const key = `${x.shape[0]} tokens, ${logits === undefined ? 'routed' : 'with logits'}`
+  run.repeated.run(stream, key, (on) => enqueueExperts(run, on))
   const { destination, weights, shared } = batch
   const rows = flatRows(batch.expertOut)
   enqueueCombine(stream, { destination, weights, rows, addend: shared?.out, out })
