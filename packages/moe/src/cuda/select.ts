@@ -10,8 +10,8 @@ import { type RouteKind, routeArguments, routeConfig, routeKind, tokensPerBlock 
 const LANES = 32
 /** (token, expert) pairs that a block plans. */
 const MOST_SLOTS = 256
-/** Warps of a block: a token each. */
-const MOST_WARPS = 16
+/** Warps of a block: a token each. With more they would wait for one another longer than for a kernel. */
+const MOST_WARPS = 8
 
 /** `entry/moe_select.cu` */
 export function selectKernel(kind: RouteKind): DeviceKernelSpec {
@@ -22,8 +22,9 @@ export function selectKernel(kind: RouteKind): DeviceKernelSpec {
 
 /** Whether one block does it all: the masked layout, few tokens and not many experts. */
 export function canSelect({ layout, indices, experts }: CheckedPlanCall): boolean {
-  const isSmall = indices.size > 0 && indices.size <= MOST_SLOTS
-  return layout === 'masked' && isSmall && tokensPerBlock(experts, MOST_WARPS) >= 8
+  const tokens = indices.shape[0] as number
+  const isSmall = tokens > 0 && tokens <= MOST_WARPS && indices.size <= MOST_SLOTS
+  return layout === 'masked' && isSmall && tokensPerBlock(experts, MOST_WARPS) === MOST_WARPS
 }
 
 /** @throws {DeviceError} when the kernel is not loaded */
