@@ -61,6 +61,10 @@ class DirectStore {
   // overlap; a whole chunk of them would not fit into the registers.
   static constexpr int kBatch = 32;
 
+  // f32 pairs are added where they lie: every element once, so that the bits do not depend on when.
+  static constexpr bool kAddsInMemory =
+      Config::kAccumulate && Config::kOut == Output::kF32 && !Config::kSwapped;
+
   // Where the thread's part of a chunk goes. Unswapped it is in two rows of D, 8 apart, with pairs
   // of neighbours 8 columns apart; swapped it is in two columns, and a pair is in two rows.
   struct Place {
@@ -97,7 +101,7 @@ class DirectStore {
       float old[kBatch] = {};
 #pragma unroll
       for (int r = begin; r < least(begin + kBatch, T::kChunkRegisters); r += 2) {
-        if constexpr (Config::kAccumulate) {
+        if constexpr (Config::kAccumulate && !kAddsInMemory) {
           read_pair(place, bounds, r, old[r - begin], old[r - begin + 1]);
         }
       }
@@ -154,6 +158,8 @@ class DirectStore {
       if (covers(place, bounds, r, 1)) put(to + arguments_.out_stride, b);
     } else if (!covers(place, bounds, r)) {
       return;
+    } else if constexpr (kAddsInMemory) {
+      ptx::add_pair(to, a, b);
     } else if constexpr (Config::kOut == Output::kF32) {
       ptx::store_pair(to, a, b);
     } else {

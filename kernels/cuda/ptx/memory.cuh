@@ -48,6 +48,12 @@ DEEPGEMM_DEVICE void store_shared_pair(u32 to, float a, float b) {
   asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(to), "f"(a), "f"(b) : "memory");
 }
 
+// red.global.add.v2: adds to memory in L2, without an answer to wait for.
+DEEPGEMM_DEVICE void add_pair(float* to, float a, float b) {
+  asm volatile("red.relaxed.gpu.global.add.v2.f32 [%0], {%1, %2};" ::"l"(to), "f"(a), "f"(b)
+               : "memory");
+}
+
 // st.release.gpu: what this block wrote before, as far as this thread is synchronised with it, is
 // seen by whoever acquires the value.
 DEEPGEMM_DEVICE void store_release(u32* to, u32 value) {

@@ -112,7 +112,8 @@ def main():
                 fixed = shape[0] == 'k-grouped' or (shape[0] == 'contiguous' and kernel.height > 128)
                 if fixed and streaming != 'whole':
                     continue
-                band = options.band or (1 if kernel.swapped else max(1, 2048 // kernel.height))
+                rows = min(2048, shape[2]) if shape[0] == 'contiguous' else 2048
+                band = options.band or (1 if kernel.swapped else max(1, rows // kernel.height))
                 time = microseconds(kernel, problems, workspace, streaming, band)
                 print(json.dumps({
                     'shape': ' '.join(map(str, shape)), 'config': kernel.name.removeprefix('fp8_gemm '),

@@ -143,9 +143,10 @@ describe('the cost model of grouped products', () => {
     expect(cost(8 / 256)).toBeLessThan(cost(64) / 20)
   })
 
-  it('never costs less for more', () => {
+  it('never costs less for more, once every multiprocessor has a tile', () => {
+    // Fewer tiles are shared along K by more workers, and more partial sums are added.
     const size = fc.integer({ min: 1, max: 2000 })
-    const extents = fc.record({ groups: fc.integer({ min: 1, max: 300 }), expected: size })
+    const extents = fc.record({ groups: fc.integer({ min: 16, max: 300 }), expected: size })
     fc.assert(
       fc.property(extents, fc.constantFrom('contiguous', 'packed', 'masked'), (at, layout) => {
         const best = (groups: number): number =>

@@ -117,6 +117,14 @@ export function stepTime(config: Sm90Config): number {
   return Math.max(overlapped, latency) * factorsOf(config).step
 }
 
+/** Of one tile besides its K blocks. */
+export function tileTime(config: Sm90Config): number {
+  const words = (config.out === 'bf16' ? 1 : 2) * (config.accumulate ? 2 : 1)
+  const outputs = config.blockLeft * config.blockRight * words
+  const time = figures.tileFixed + (figures.tileOutputs * outputs) / (128 * 128)
+  return time * factorsOf(config).tile
+}
+
 function workTime(
   config: Sm90Config,
   extents: GemmExtents,
@@ -125,16 +133,12 @@ function workTime(
 ): number {
   const { leftTiles, rightTiles, workers, streamedTiles } = schedule
   const kBlocks = ceilDiv(extents.k, BLOCK)
-  const words = (config.out === 'bf16' ? 1 : 2) * (config.accumulate ? 2 : 1)
-  const outputs = config.blockLeft * config.blockRight * words
-  const tileTime =
-    (figures.tileFixed + (figures.tileOutputs * outputs) / (128 * 128)) * factorsOf(config).tile
   const whole = ceilDiv(leftTiles * rightTiles - streamedTiles, workers)
   const steps = whole * kBlocks + ceilDiv(streamedTiles * kBlocks, workers)
   const stores = whole + ceilDiv(streamedTiles, workers)
   // Blocks that share a multiprocessor share its speed.
   const sharing = Math.max(1, schedule.grid / device.multiprocessors)
-  const time = (steps * stepTime(config) + stores * tileTime) * sharing
+  const time = (steps * stepTime(config) + stores * tileTime(config)) * sharing
   return time
 }
 

@@ -1,7 +1,14 @@
 import { BLOCK } from '../recipe.js'
 import { ceilDiv } from '../shape.js'
 import type { Sm90Config } from './config.js'
-import { figures, handOverTime, type Sm90Cost, type Sm90Device, stepTime } from './cost.js'
+import {
+  figures,
+  handOverTime,
+  type Sm90Cost,
+  type Sm90Device,
+  stepTime,
+  tileTime,
+} from './cost.js'
 import {
   canStreamGroups,
   type GroupedExtents,
@@ -78,13 +85,11 @@ function workTime(
   streaming: Sm90Streaming,
   { multiprocessors }: Sm90Device,
 ): number {
-  const outputs = config.blockLeft * config.blockRight
-  const tileTime = figures.tileFixed + (figures.tileOutputs * outputs) / (128 * 128)
   const share = Math.max(1, tiles / Math.max(1, workers))
   const rounds = streaming === 'whole' ? Math.ceil(share) : share
   const stores = Math.ceil(share)
   const sharing = Math.max(1, grid / multiprocessors)
-  return (rounds * kBlocks * stepTime(config) + stores * tileTime) * sharing
+  return (rounds * kBlocks * stepTime(config) + stores * tileTime(config)) * sharing
 }
 
 function handOver(config: Sm90Config, { tiles }: Work, { workers }: Sm90Schedule): number {

@@ -58,14 +58,22 @@ export function sm90GroupedSchedule(
   return {
     leftTiles: config.swapped ? weightTiles : tokenTiles,
     rightTiles: config.swapped ? tokenTiles : weightTiles,
-    // Swapped, all token tiles of a few weights come at once: only the first reads from memory.
-    band: config.swapped ? 1 : Math.max(1, Math.floor(BAND_ROWS / tile.tokens)),
+    band: bandOf(config, extents),
     workers,
     grid: workers * clusterSize(config),
     streamedTiles: STREAMING[streaming],
     partialBytes: slots * config.blockLeft * config.blockRight * 4,
     flagBytes: slots * mathWarpGroups(config) * 4,
   }
+}
+
+function bandOf(config: Sm90Config, { expected }: GroupedExtents): number {
+  // Swapped, all token tiles of a few weights come at once: only the first reads from memory.
+  if (config.swapped) return 1
+  const { tokens } = groupedTile(config)
+  // A band of contiguous rows over many groups would draw on the weights of all of them at once.
+  const rows = config.layout === 'contiguous' ? Math.min(BAND_ROWS, expected) : BAND_ROWS
+  return Math.max(1, Math.floor(rows / tokens))
 }
 
 /** The most tiles of tokens that groups of any sizes can have. */
