@@ -138,8 +138,9 @@ export interface RepeatedWork {
   dispose(): void
 }
 
-export function repeatedWork(device: Device): RepeatedWork {
-  if (device instanceof CudaDevice) return new CudaRepeatedWork(device)
+/** At most so many keys are remembered. */
+export function repeatedWork(device: Device, most: number): RepeatedWork {
+  if (device instanceof CudaDevice) return new CudaRepeatedWork(device, most)
   return { run: (stream, _, enqueue) => enqueue(stream), dispose: () => undefined }
 }
 

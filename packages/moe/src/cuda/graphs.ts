@@ -1,19 +1,19 @@
 import type { Tensor } from '@deepgemm/core'
 import type { CudaBuffer, CudaDevice, CudaGraph, CudaStream } from '@deepgemm/runtime/cuda'
 
-/** Graphs and keys that are remembered; those that were used longest ago go first. */
-const MOST = 64
-
 /** Work that repeats with the same buffers: captured the second time, launched as a graph from then on. */
 export class RepeatedWork {
   readonly #device: CudaDevice
+  readonly #most: number
   /** All captures are made on one stream, so that graphs share the workspace of their products. */
   #stream: CudaStream | undefined
   /** By key, in the order of their last use; undefined while the work was done only once. */
   readonly #graphs = new Map<string, CudaGraph | undefined>()
 
-  constructor(device: CudaDevice) {
+  /** Remembers at most so many keys and graphs; those that were used longest ago go first. */
+  constructor(device: CudaDevice, most: number) {
     this.#device = device
+    this.#most = most
   }
 
   /**
@@ -47,7 +47,7 @@ export class RepeatedWork {
   #remember(key: string, graph: CudaGraph | undefined): void {
     this.#graphs.delete(key)
     this.#graphs.set(key, graph)
-    if (this.#graphs.size <= MOST) return
+    if (this.#graphs.size <= this.#most) return
     const [oldest, forgotten] = this.#graphs.entries().next().value as [string, typeof graph]
     this.#graphs.delete(oldest)
     forgotten?.dispose()

@@ -29,7 +29,8 @@ class CudaGrouped implements PreparedGrouped {
   enqueue(stream: CudaStream, call: GroupedCall): void {
     if (isEmptyGrouped(call)) return
     requireCudaGrouped(call)
-    if (call.validate) checkGroupsLater(stream, call)
+    // A graph is launched on streams that would not know of the check.
+    if (call.validate && !stream.capturing) checkGroupsLater(stream, call)
     const { groups, m, n, k } = call.problem
     const expected = expectedSize(call.problem, call.expectedM)
     const extents: GroupedExtents = { groups, m, n, k, expected }

@@ -40,7 +40,7 @@ export type GroupedGemmPlanSpec<L extends GroupLayout = GroupLayout> = {
   /**
    * A GPU checks the group data of every run and reports the first bad place at the stream's next
    * `synchronize`. Default false: wrong group data gives wrong results, and touches nothing else. A
-   * CPU always checks.
+   * captured run is not checked. A CPU always checks.
    */
   readonly validate?: boolean
 }

@@ -10,14 +10,14 @@ import {
   Tensor,
 } from '@deepgemm/core'
 import { type Device, type DeviceEvent, resolveStream, type Stream } from '@deepgemm/runtime'
-import { isCapturing, prepareLayer, type RepeatedWork, repeatedWork } from '../backend.js'
+import { isCapturing, prepareLayer, repeatedWork } from '../backend.js'
 import { requireTensor } from '../checks.js'
 import { GATING_OPTIONS, type Gating } from '../gating.js'
 import { type Batch, batchOf } from './batch.js'
 import { gatingFromConfig } from './config.js'
 import { readWeights } from './load.js'
 import { MAX_TOKENS, type MoeExtents, type MoeModel, type MoeWeights } from './model.js'
-import { enqueueLayer } from './pipeline.js'
+import { enqueueLayer, type Repeated } from './pipeline.js'
 import { type OwnedModel, prepareModel } from './prepare.js'
 import { type LayerProducts, planProducts } from './products.js'
 import { sourceOf, type WeightSource } from './source.js'
@@ -50,8 +50,9 @@ export type MoeRunOptions = {
 }
 
 const DECODE_TOKENS = 16
-/** Numbers of tokens whose buffers are remembered. */
-const MOST_BATCHES = 256
+/** Numbers of tokens, and places of input and output, whose runs are remembered. */
+const MOST_SIZES = 256
+const MOST_RUNS = 16
 const CAPACITY_OPTIONS = ['maxTokens', 'maxDecodeTokens']
 const WEIGHT_OPTIONS = ['experts', 'router', 'shared']
 
@@ -74,7 +75,7 @@ export class MoeLayer implements Disposable {
   readonly #model: MoeModel
   readonly #owned: OwnedModel['owned']
   readonly #products: LayerProducts
-  readonly #repeated: RepeatedWork
+  readonly #repeated: Repeated
   readonly #workspace: Workspace
   /** The buffers of runs by their number of tokens; of the last few numbers. */
   readonly #batches = new Map<number, Batch>()
@@ -94,7 +95,10 @@ export class MoeLayer implements Disposable {
     this.#model = model
     this.#owned = owned
     this.#products = products
-    this.#repeated = repeatedWork(device)
+    this.#repeated = {
+      runs: repeatedWork(device, MOST_RUNS),
+      sizes: repeatedWork(device, MOST_SIZES),
+    }
     const bytes = bufferBytes(model.extents, roomOf(model, capacity))
     this.#workspace = new Workspace(device, bytes)
   }
@@ -205,7 +209,8 @@ export class MoeLayer implements Disposable {
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
-    this.#repeated.dispose()
+    this.#repeated.runs.dispose()
+    this.#repeated.sizes.dispose()
     this.#forgetMark()
     this.#workspace.dispose()
     for (const tensor of this.#owned) tensor.dispose()
@@ -238,7 +243,7 @@ export class MoeLayer implements Disposable {
     if (known !== undefined) return known
     const maxRows = tokens <= this.maxDecodeTokens ? this.maxDecodeTokens : undefined
     const batch = batchOf(this.#workspace, this.#model, tokens, maxRows)
-    if (this.#batches.size >= MOST_BATCHES) this.#batches.clear()
+    if (this.#batches.size >= MOST_SIZES) this.#batches.clear()
     this.#batches.set(tokens, batch)
     return batch
   }

@@ -17,14 +17,21 @@ import type { DenseProduct } from './dense-product.js'
 import type { MoeModel } from './model.js'
 import type { LayerProducts } from './products.js'
 
+/** What is replayed. */
+export type Repeated = {
+  /** Whole runs of few tokens on the same memory. */
+  readonly runs: RepeatedWork
+  /** What runs of as many tokens have in common. */
+  readonly sizes: RepeatedWork
+}
+
 /** One run of a layer, validated. */
 export type LayerRun = {
   readonly stream: Stream
   readonly model: MoeModel
   readonly products: LayerProducts
   readonly batch: Batch
-  /** Replays what batches of one size repeat, and whole runs of small ones on the same memory. */
-  readonly repeated: RepeatedWork
+  readonly repeated: Repeated
   readonly x: Tensor<FloatDType>
   /** Computed by the router when undefined. */
   readonly logits: Tensor<FloatDType> | undefined
@@ -35,7 +42,10 @@ export type LayerRun = {
 export function enqueueLayer(run: LayerRun): void {
   const { stream, batch, repeated, x, logits, out } = run
   if (batch.layout === 'packed') enqueueSteps(run, stream)
-  else repeated.run(stream, placementOf(stream, [x, logits, out]), (on) => enqueueSteps(run, on))
+  else {
+    const key = placementOf(stream, [x, logits, out])
+    repeated.runs.run(stream, key, (on) => enqueueSteps(run, on))
+  }
 }
 
 /**
@@ -47,7 +57,7 @@ function enqueueSteps(run: LayerRun, stream: Stream): void {
   enqueueQuantize(stream, { source: x, out: batch.tokens, transpose: false })
   if (logits !== undefined) enqueueSelection(run, stream, logits)
   const key = `${x.shape[0]} tokens, ${logits === undefined ? 'routed' : 'with logits'}`
-  run.repeated.run(stream, key, (on) => enqueueExperts(run, on))
+  run.repeated.sizes.run(stream, key, (on) => enqueueExperts(run, on))
   const { destination, weights, shared } = batch
   const rows = flatRows(batch.expertOut)
   enqueueCombine(stream, { destination, weights, rows, addend: shared?.out, out })
