@@ -170,12 +170,13 @@ describe('a plan of grouped products on a GPU', () => {
   const spec = { layout: 'packed', groups: 2, n: 256, k: 256, m: { max: 2000 } } as const
 
   it('compiles all its configs and runs without compiling', async () => {
-    const plan = await planGroupedGemm(device, spec)
+    const [n, k] = [2048, 1024]
+    const plan = await planGroupedGemm(device, { ...spec, n, k })
     expect(plan.configs.length).toBeGreaterThan(1)
     const { cuModuleLoadData: loads } = fake.calls()
     for (const rows of [1, 300, 2000]) {
-      const [a, b, groups] = [tokens([rows, 256]), weights([2, 256, 256]), i32(0, 1, rows)]
-      const out = own(device.zeros({ dtype: 'bf16', shape: [rows, 256] }))
+      const [a, b, groups] = [tokens([rows, k]), weights([2, n, k]), i32(0, 1, rows)]
+      const out = own(device.zeros({ dtype: 'bf16', shape: [rows, n] }))
       plan.run({ a, b, out, groups })
       await device.synchronize()
       expect([argument('leftExtent'), argument('rightExtent')]).toContain(rows)
