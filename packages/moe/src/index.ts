@@ -18,13 +18,13 @@ export {
   planGroupedGemm,
 } from './grouped/plan.js'
 export type { MoeExtents, MoeWeights, SwigluWeights } from './layer/model.js'
-export {
-  type MoeCapacity,
-  MoeLayer,
-  type MoeLayerOptions,
-  type MoeLoadOptions,
-  type MoeRunOptions,
-} from './layer/moe-layer.js'
+export { MoeLayer } from './layer/moe-layer.js'
+export type {
+  MoeCapacity,
+  MoeLayerOptions,
+  MoeLoadOptions,
+  MoeRunOptions,
+} from './layer/options.js'
 export type { CheckpointLike, NamedTensors, WeightSource } from './layer/source.js'
 export { type Permutation, type PermutationOptions, planPermutation } from './permutation.js'
 export { type PermuteOptions, permute } from './permute.js'

@@ -9,7 +9,7 @@ import { FEW_TOKENS } from './cuda/logits.js'
 import { ROUTER_ROWS } from './cuda/operand.js'
 import type { Gating } from './gating.js'
 import { rangeOf } from './grouped/plan.js'
-import { type MoeCapacity, resolveCapacity } from './layer/moe-layer.js'
+import { type MoeCapacity, resolveCapacity } from './layer/options.js'
 
 export { gatingFromConfig } from './layer/config.js'
 

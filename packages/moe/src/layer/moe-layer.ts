@@ -3,7 +3,6 @@ import {
   FLOAT_DTYPES,
   type FloatDType,
   OptionError,
-  requireInteger,
   requireKnownOptions,
   requireOutput,
   ShapeError,
@@ -12,51 +11,29 @@ import {
 import { type Device, type DeviceEvent, resolveStream, type Stream } from '@deepgemm/runtime'
 import { isCapturing, prepareLayer, repeatedWork } from '../backend.js'
 import { requireTensor } from '../checks.js'
-import { GATING_OPTIONS, type Gating } from '../gating.js'
+import { GATING_OPTIONS } from '../gating.js'
 import { type Batch, batchOf } from './batch.js'
 import { gatingFromConfig } from './config.js'
 import { readWeights } from './load.js'
-import { MAX_TOKENS, type MoeExtents, type MoeModel, type MoeWeights } from './model.js'
+import type { MoeExtents, MoeModel, MoeWeights } from './model.js'
+import {
+  type Capacities,
+  type MoeLayerOptions,
+  type MoeLoadOptions,
+  type MoeRunOptions,
+  resolveCapacity,
+} from './options.js'
 import { enqueueLayer, type Repeated } from './pipeline.js'
 import { type OwnedModel, prepareModel } from './prepare.js'
 import { type LayerProducts, planProducts } from './products.js'
 import { sourceOf, type WeightSource } from './source.js'
 import { bufferBytes, type Capacity, Workspace } from './workspace.js'
 
-/** How large the batches of a layer may be. */
-export type MoeCapacity = {
-  /** The most tokens of one run. */
-  readonly maxTokens: number
-  /**
-   * Runs of at most so many tokens use the masked layout, whose shapes do not depend on the
-   * routing, as a captured graph needs; larger ones use the packed layout. On a CPU the results
-   * have the same bits. Default: 16, or `maxTokens` where that is less.
-   */
-  readonly maxDecodeTokens?: number
-}
-
-export type MoeLayerOptions = MoeWeights & Gating & MoeCapacity
-
-/** What is not given is read from the checkpoint's config. */
-export type MoeLoadOptions = Partial<Gating> & MoeCapacity
-
-export type MoeRunOptions = {
-  /** [T, E]: what a router of the caller's own says. Default: computed by the layer's router. */
-  readonly logits?: Tensor
-  /** [T, H], written to instead of a new bf16 tensor. May be `x`. */
-  readonly out?: Tensor
-  /** Default: the device's default stream. */
-  readonly stream?: Stream
-}
-
-const DECODE_TOKENS = 16
 /** Numbers of tokens, and places of input and output, whose runs are remembered. */
 const MOST_SIZES = 256
 const MOST_RUNS = 16
 const CAPACITY_OPTIONS = ['maxTokens', 'maxDecodeTokens']
 const WEIGHT_OPTIONS = ['experts', 'router', 'shared']
-
-type Capacities = Required<MoeCapacity>
 
 /**
  * A mixture-of-experts layer: [T, H] to [T, H], every product in FP8.
@@ -288,12 +265,4 @@ function roomOf({ gating }: MoeModel, { maxTokens, maxDecodeTokens }: Capacities
 function tensorsOf({ experts, shared, router }: MoeWeights): { dispose(): void }[] {
   const all = [experts.gateUp, experts.down, shared?.gateUp, shared?.down, router]
   return all.filter((tensor) => tensor !== undefined)
-}
-
-/** @throws {OptionError} */
-export function resolveCapacity(options: MoeCapacity): Capacities {
-  const maxTokens = requireInteger('The option maxTokens', options.maxTokens, 1, MAX_TOKENS)
-  const wanted = options.maxDecodeTokens ?? Math.min(DECODE_TOKENS, maxTokens)
-  const decode = requireInteger('The option maxDecodeTokens', wanted, 0, maxTokens)
-  return { maxTokens, maxDecodeTokens: decode }
 }
