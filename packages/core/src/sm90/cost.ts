@@ -13,59 +13,64 @@ import { mathWarpGroups } from './tile.js'
 export type Sm90Device = { readonly multiprocessors: number }
 
 /**
- * Microseconds and bytes per microsecond, fitted to the times of 2,900 launches on one H100 (132
- * multiprocessors, 3.0 TB/s; docs/benchmarks/h100-sweep.jsonl) so that what the model chooses is
- * close to the fastest: 2.2 % slower in the mean, 12 % at worst. Single times are off by 18 %.
+ * Microseconds and bytes per microsecond, fitted to the times of 2,000 launches on one H100 (132
+ * multiprocessors; docs/benchmarks/h100-sweep.jsonl) so that what the model chooses is close to the
+ * fastest: 1.6 % slower in the mean, 10 % at worst. Single times are off by 17 %.
  */
 export const figures = {
   /** Multiply-adds of one multiprocessor per microsecond, operands at hand: 4096 per clock at 1755 MHz. */
   multiplyAdds: 7_188_480,
   /** Time of the products with their promotion over that of the products alone, by kind of tile. */
-  slack: { tokens: 1.3, half: 2.274, plain: 1.061, alternating: 1.107, large: 1.01, tall: 1.102 },
+  slack: { tokens: 5.93, half: 2.48, plain: 1.242, alternating: 1.193, large: 1.174, tall: 1.259 },
   /** From full stage to empty stage when nothing else limits. */
   latency: {
-    tokens: 0.1439,
-    half: 0.2916,
-    plain: 0.2468,
-    alternating: 0.2468,
-    large: 0.2468,
-    tall: 0.2468,
+    tokens: 0.11,
+    half: 0.253,
+    plain: 0.267,
+    alternating: 0.267,
+    large: 0.267,
+    tall: 0.267,
   },
   /** What enters one multiprocessor's shared memory, and its change where a cluster shares loads. */
-  fill: 115_600,
-  sharedFill: 0.86,
+  fill: 96_690,
+  sharedFill: 1.427,
   /** Share of the shorter of products and loads that the longer one does not hide. */
-  unhidden: 0.3625,
+  unhidden: 0.2636,
   /** Of a tile besides its K blocks: fixed, and for 128 × 128 outputs of bf16. */
-  tileFixed: 0.6727,
-  tileOutputs: 1.106,
+  tileFixed: 0.561,
+  tileOutputs: 0.7148,
   /** Handing over a partial sum: fixed, and bytes that the owner reads. */
-  handOver: 1.539,
-  partialFill: 10_700,
-  memory: 3.613e6,
+  handOver: 1.555,
+  partialFill: 12_690,
+  memory: 3.3e6,
   /** What one multiprocessor draws from memory, however many loads it has in flight. */
-  memoryShare: 39_170,
-  launch: 1.798,
+  memoryShare: 36_590,
+  launch: 1.968,
 } as const
 
 /** Where single shapes of tiles differ from their kind: factors of a K block's and a tile's time. */
 const shapes: Readonly<Record<string, { readonly step?: number; readonly tile?: number }>> = {
-  '256x128': { step: 0.86, tile: 1.16 },
-  '256x128 left': { tile: 1.16 },
-  '256x96': { step: 1.07 },
-  '128x192': { step: 0.86, tile: 0.86 },
-  '128x144': { step: 1.09 },
-  '128x128': { step: 0.89, tile: 1.09 },
-  '128x112': { step: 1.16, tile: 1.16 },
-  '128x96': { step: 1.07 },
-  '128x80': { step: 1.13 },
-  '128x48': { step: 1.16 },
-  '128x32': { step: 0.96 },
-  '64x64 twice': { step: 0.86 },
-  '64x8 twice': { tile: 0.86 },
-  '64x16 twice': { step: 0.86 },
-  '64x24 twice': { step: 1.16 },
-  '64x32 twice': { tile: 1.16 },
+  '256x128': { step: 0.89, tile: 1.14 },
+  '256x128 left': { step: 1.1, tile: 1.11 },
+  '256x96': { step: 1.05 },
+  '256x64': { step: 0.94 },
+  '128x192 right': { step: 0.88, tile: 0.86 },
+  '128x176': { step: 1.04 },
+  '128x144': { step: 1.06 },
+  '128x128': { tile: 1.11 },
+  '128x128 right': { step: 1.11 },
+  '128x112': { step: 0.96, tile: 1.16 },
+  '128x96': { step: 1.11 },
+  '128x80': { step: 1.07 },
+  '128x64': { step: 0.86 },
+  '128x48': { step: 0.94 },
+  '64x128': { step: 0.86 },
+  '64x96': { step: 1.13 },
+  '64x64': { step: 1.12 },
+  '64x48': { step: 1.16 },
+  '64x64 twice': { step: 0.93 },
+  '64x32 twice': { step: 0.86 },
+  'swapped 64x24 twice': { step: 1.16 },
 }
 
 export type Sm90Cost = {
@@ -80,7 +85,7 @@ export function sm90Cost(config: Sm90Config, extents: GemmExtents, device: Sm90D
     const schedule = sm90Schedule(config, extents, device.multiprocessors, streaming)
     const busy = Math.max(
       workTime(config, extents, schedule, device),
-      memoryTime(config, extents, schedule),
+      memoryTime(config, extents, schedule, device),
     )
     const handOver = schedule.streamedTiles > 0 ? handOverTime(config, schedule) : 0
     return { streaming, schedule, microseconds: figures.launch + busy + handOver }
@@ -102,7 +107,8 @@ function factorsOf(config: Sm90Config): { readonly step: number; readonly tile: 
   if (accumulators === 2 && !swapped) return { step: 1, tile: 1 }
   const cluster = multicast === 'none' ? '' : ` ${multicast}`
   const twice = blocksPerSm === 2 ? ' twice' : ''
-  return { step: 1, tile: 1, ...shapes[`${blockLeft}x${blockRight}${cluster}${twice}`] }
+  const name = `${swapped ? 'swapped ' : ''}${blockLeft}x${blockRight}${cluster}${twice}`
+  return { step: 1, tile: 1, ...shapes[name] }
 }
 
 /** Of one K block of one tile. */
@@ -157,10 +163,12 @@ function memoryTime(
   config: Sm90Config,
   { m, n, k }: GemmExtents,
   { grid, rightTiles }: Sm90Schedule,
+  { multiprocessors }: Sm90Device,
 ): number {
   const element = (config.out === 'bf16' ? 2 : 4) * (config.accumulate ? 2 : 1)
   const bytes = m * k + n * k + m * n * element
   // Every tile of tokens draws the weights anew, if only from L2.
   const drawn = config.swapped ? bytes + (rightTiles - 1) * n * k : bytes
-  return Math.max(bytes / figures.memory, drawn / (Math.max(1, grid) * figures.memoryShare))
+  const drawing = Math.max(1, Math.min(grid, multiprocessors))
+  return Math.max(bytes / figures.memory, drawn / (drawing * figures.memoryShare))
 }
