@@ -95,7 +95,7 @@ describe('the configs of a range', () => {
 
   it('are a handful, and close to the best of all at every M', () => {
     const handful = configsFor(range, h100)
-    expect(handful.length).toBeLessThanOrEqual(10)
+    expect(handful.length).toBeLessThanOrEqual(12)
     for (const m of sampleRange(range)) {
       const at = { m, n: range.n, k: range.k }
       const best = chooseSm90Config(candidates, at, h100).microseconds

@@ -95,7 +95,27 @@ class DeepGemm:
         return run
 
 
-LIBRARIES = {"deepgemm": DeepGemm, "cublaslt": CublasLt}
+class DeepGemmDependent(DeepGemm):
+    """The same with programmatic dependent launch, which it leaves off by default."""
+
+    def call(self, operands):
+        library, run = self.library, super().call(operands)
+
+        def run_dependent():
+            library.set_pdl(True)
+            try:
+                return run()
+            finally:
+                library.set_pdl(False)
+
+        return run_dependent
+
+
+LIBRARIES = {
+    "deepgemm": DeepGemm,
+    "deepgemm_dependent": DeepGemmDependent,
+    "cublaslt": CublasLt,
+}
 
 
 def find_libraries(names):

@@ -24,6 +24,7 @@ describe('a row', () => {
       ...{ problem: 'dense', m: 64, n: 4096, k: 7168 },
       ours_us: 8,
       deepgemm_us: 11,
+      deepgemm_dependent_us: null,
       cublaslt_block_us: null,
       weight_read_floor_us: 6,
       max_error: 1.41e-6,
@@ -49,15 +50,33 @@ describe('the means', () => {
     expect(geometricMeans(rows)).toEqual([
       {
         ...{ problem: 'dense', m: 1 },
-        ...{ deepgemm: 1.5, deepgemm_worst: 1.5, cublaslt: 2, floor: 1.6 },
+        ...{
+          deepgemm: 1.5,
+          deepgemm_worst: 1.5,
+          deepgemm_dependent: null,
+          cublaslt: 2,
+          floor: 1.6,
+        },
       },
       {
         ...{ problem: 'dense', m: 64 },
-        ...{ deepgemm: 1, deepgemm_worst: 0.5, cublaslt: 1.587, floor: 2 },
+        ...{
+          deepgemm: 1,
+          deepgemm_worst: 0.5,
+          deepgemm_dependent: null,
+          cublaslt: 1.587,
+          floor: 2,
+        },
       },
       {
         ...{ problem: 'wgrad', m: undefined },
-        ...{ deepgemm: 1.2, deepgemm_worst: 1.2, cublaslt: null, floor: null },
+        ...{
+          deepgemm: 1.2,
+          deepgemm_worst: 1.2,
+          deepgemm_dependent: null,
+          cublaslt: null,
+          floor: null,
+        },
       },
     ])
     expect(geometricMeans([])).toEqual([])
@@ -88,9 +107,9 @@ describe('a report', () => {
       dense    64x4096x7168         10      12.5  1.25        20  2      5        2      376  1.4e-6  128x32/s8/bf16
       wgrad    7168x4096x4096      300       360   1.2         -  -      -        -      802  1.4e-6  128x32/s8/bf16
 
-      geometric means  x DeepGEMM  worst  x cuBLASLt  x floor
-      dense, M = 64          1.25   1.25           2        2
-      wgrad                   1.2    1.2           -        -
+      geometric means  x DeepGEMM  worst  x DeepGEMM dependent  x cuBLASLt  x floor
+      dense, M = 64          1.25   1.25                     -           2        2
+      wgrad                   1.2    1.2                     -           -        -
 
       compile 0.3 s (first of the process 1.8 s), cached kernel 0.9 ms, nvrtc 13.0
       plan.run 4 us on the host, launch of an empty kernel not measured from C++, 3.5 us through the runtime

@@ -20,7 +20,7 @@ export type Sm90Range = {
   readonly n: number
   readonly k: number
   readonly m: { readonly min: number; readonly max: number }
-  /** Configs to end with; default 10. */
+  /** Configs to end with; default 12. */
   readonly most?: number
 }
 
@@ -36,7 +36,7 @@ export function configsFor(range: Sm90Range, device: Sm90Device): readonly Sm90C
   }))
   const best = extents.map((_, at) => cheapest(lines, at))
   let kept = [...new Map(best.map((line) => [sm90ConfigName(line.config), line])).values()]
-  while (kept.length > Math.max(1, range.most ?? 10)) kept = withoutLeastMissed(kept)
+  while (kept.length > Math.max(1, range.most ?? 12)) kept = withoutLeastMissed(kept)
   return kept.map(({ config }) => config)
 }
 

@@ -5,7 +5,7 @@ import { list, notEmpty, understood, wholeNumber } from '../command-line.js'
 import { type GpuCase, gpuCase, gpuCases } from './cases.js'
 import { GROUP_LAYOUTS, type LayerCase, layerCases, type MoeCase, moeCases } from './moe/cases.js'
 
-const PEERS = ['deepgemm', 'cublaslt'] as const
+const PEERS = ['deepgemm', 'deepgemm_dependent', 'cublaslt'] as const
 export type PeerName = (typeof PEERS)[number]
 
 /** What the benchmarks of dense and of grouped products share. */
@@ -38,7 +38,7 @@ export const GPU_USAGE: string = `usage: node tools/bench/dist/main.js gpu [opti
                       gpu: M,N,K, or wgrad:M,N,K for a gradient
                       gpu-moe: LAYOUT:GROUPS,M,N,K with the M that groups are expected to have, or
                       layer:EXPERTS,TOKENS,HIDDEN,INTERMEDIATE
-  --peers <list>      of ${PEERS.join(',')} (default both), or none
+  --peers <list>      of ${PEERS.join(',')} (default all), or none
   --python <file>     the Python that has the peers (default: python3 on the PATH)
   --rounds <count>    turns of every contestant (default 3)
   --replays <count>   replays of a graph in each turn (default 15)

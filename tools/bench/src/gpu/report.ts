@@ -56,10 +56,10 @@ export const METHOD: string = [
   'outputs totalling over 160 MB, so that weights are cold; a replay is timed with events behind a',
   'pause of 100 us and divided by the launches; ours, the peers and the floor take turns in every',
   'round, and a figure is the median over all replays of all rounds. Ours: planGemm and plan.run of',
-  'the public API, programmatic dependent launch as plan.run does it. LHS scales lie in the TMA',
+  'the public API, programmatic dependent launch as plan.run does it, weightsReady. LHS scales lie in the TMA',
   'layout for all. Peers run in a process of their own, on operands of the same bytes, with their',
-  'default settings: DeepGEMM does without dependent launch. The floor reads the weights with',
-  'cp.async.bulk, without dependent launch too.',
+  'default settings: DeepGEMM does without dependent launch; deepgemm_dependent_us is DeepGEMM with',
+  'set_pdl(True). The floor reads the weights with cp.async.bulk, without dependent launch.',
 ].join(' ')
 
 export const COMPARED: string = [

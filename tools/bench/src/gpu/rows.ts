@@ -9,6 +9,8 @@ export type GpuRow = GpuCase & {
   readonly ours_us: number
   /** Null where the peer was not there, or does not do this product. */
   readonly deepgemm_us: number | null
+  /** The same under programmatic dependent launch, which it leaves off by default. */
+  readonly deepgemm_dependent_us: number | null
   readonly cublaslt_block_us: number | null
   /** Bulk copies of the bytes of the weights into shared memory; null for gradients. */
   readonly weight_read_floor_us: number | null
@@ -46,6 +48,7 @@ export function gpuRow(item: GpuCase, samples: GpuSamples, facts: ProductFacts):
     ...item,
     ours_us: middle(samples.ours) as number,
     deepgemm_us: middle(samples.deepgemm),
+    deepgemm_dependent_us: middle(samples.deepgemm_dependent),
     cublaslt_block_us: middle(samples.cublaslt),
     weight_read_floor_us: middle(samples.floor),
     ...checkedFacts(facts),
@@ -75,6 +78,7 @@ export type MeanRow = {
   /** Time of the peer over ours: geometric mean, and the shape where it is worst. */
   readonly deepgemm: number | null
   readonly deepgemm_worst: number | null
+  readonly deepgemm_dependent: number | null
   readonly cublaslt: number | null
   /** Our time over the floor. */
   readonly floor: number | null
@@ -100,6 +104,9 @@ function meanRow(
   const ratios = (over: (row: GpuRow) => number | null): number[] =>
     rows.flatMap((row) => over(row) ?? [])
   const deepgemm = ratios((row) => row.deepgemm_us && row.deepgemm_us / row.ours_us)
+  const dependent = ratios(
+    (row) => row.deepgemm_dependent_us && row.deepgemm_dependent_us / row.ours_us,
+  )
   const cublaslt = ratios((row) => row.cublaslt_block_us && row.cublaslt_block_us / row.ours_us)
   const floor = ratios((row) => row.weight_read_floor_us && row.ours_us / row.weight_read_floor_us)
   return {
@@ -107,6 +114,7 @@ function meanRow(
     m,
     deepgemm: geometricMean(deepgemm),
     deepgemm_worst: deepgemm.length === 0 ? null : rounded(Math.min(...deepgemm)),
+    deepgemm_dependent: geometricMean(dependent),
     cublaslt: geometricMean(cublaslt),
     floor: geometricMean(floor),
   }

@@ -31,6 +31,7 @@ const MEANS: readonly Column<MeanRow>[] = [
   ['geometric means', ({ problem, m }) => (m === undefined ? problem : `${problem}, M = ${m}`)],
   ['x DeepGEMM', (row) => fixed(row.deepgemm, 3)],
   ['worst', (row) => fixed(row.deepgemm_worst, 2)],
+  ['x DeepGEMM dependent', (row) => fixed(row.deepgemm_dependent, 3)],
   ['x cuBLASLt', (row) => fixed(row.cublaslt, 3)],
   ['x floor', (row) => fixed(row.floor, 3)],
 ]
