@@ -100,8 +100,7 @@ function complete(shape: Shape, { recipeB, ...rest }: Sm90Family): Sm90Config {
   return { ...partial, stages, unroll: shape.unroll ?? (hasRoom(partial) ? stages : 1) }
 }
 
-/** Two row blocks with column scales, or sums of two kinds, leave no registers for the whole ring. */
-function hasRoom(config: Omit<Sm90Config, 'stages'>): boolean {
-  if (config.swapped && config.accumulate) return false
-  return config.rowBlocks === 1 || config.rightScaling === 'blocks'
+/** Two row blocks with column scales leave no registers for a loop over the whole ring. */
+function hasRoom({ rowBlocks, rightScaling }: Omit<Sm90Config, 'stages'>): boolean {
+  return rowBlocks === 1 || rightScaling === 'blocks'
 }

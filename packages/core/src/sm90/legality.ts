@@ -19,7 +19,9 @@ export function accumulatorRegisters(config: Sm90Config): number {
 
 /** Registers per thread that sums and accumulators may take, by math warp groups, without spills. */
 function registerRoom(config: Sm90Config): number {
-  if (config.blocksPerSm === 2) return mathWarpGroups(config) === 1 ? 64 : 40
+  // bf16 that is added to is read back in pairs.
+  const pairs = config.accumulate && config.out === 'bf16' ? 8 : 0
+  if (config.blocksPerSm === 2) return (mathWarpGroups(config) === 1 ? 64 : 40) - pairs
   if (mathWarpGroups(config) < 3) return 192
   // Column scales and the addresses of staged f32 take some.
   return config.rightScaling === 'vectors' || config.out === 'f32' ? 112 : 128
