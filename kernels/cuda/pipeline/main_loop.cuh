@@ -38,7 +38,7 @@ class MainLoop {
     if constexpr (T::kGrouped && !Config::kSwapped && T::kLayout != Layout::kKGrouped) {
       if (corner.left + me_.group * T::kGroupRows >= corner.work_end) return idle(segment);
     }
-    BlockScales<Config> blocks(arguments_, corner, me_, segment);
+    BlockScales<Config> blocks(arguments_, corner, me_.group, segment);
     offset_ = corner.right % kScaleBlock;
     if constexpr (T::kLayout == Layout::kKGrouped) slice_ = {corner.k_size, corner.k_shift};
     u32 k_block = ptx::uniform(segment.k_begin);
@@ -66,7 +66,6 @@ class MainLoop {
     StepScales<Config> scales[Config::kAccumulators];
     u32 stage[Config::kAccumulators];
     constexpr int kSteps = kBlocks * T::kChunks;
-    blocks.prepare(k_block, kBlocks);
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
       const int block = step / T::kChunks;
@@ -78,11 +77,10 @@ class MainLoop {
           clear_foreign_columns(shared_, stage[now], slice_.columns_of(k_block + block));
         }
         scales[now].load(shared_, stage[now], me_);
+        blocks.take(k_block, block, scales[now].block);
         if constexpr (!kWholeRing) ring_.advance();
       }
       multiply(partial[step % Config::kAccumulators], stage[now], step % T::kChunks);
-      // Handed round while the tensor cores work.
-      if (step % T::kChunks == 0) blocks.take(k_block + block, scales[now].block);
       if constexpr (Config::kAccumulators == 1) {
         ptx::wgmma_wait<0>();
         finish(partial[0], scales[0], stage[0], step % T::kChunks, sums);
@@ -100,6 +98,7 @@ class MainLoop {
       finish(partial[kLast % 2], scales[kThen], stage[kThen], kLast % T::kChunks, sums);
     }
     if constexpr (kWholeRing) ring_.parity ^= 1;
+    blocks.advance(kBlocks);
   }
 
   // Walks through a segment of which the warp group has no rows: others wait for it.

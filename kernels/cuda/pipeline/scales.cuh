@@ -10,8 +10,8 @@
 
 namespace deepgemm {
 
-// Scales of 128x128 blocks, of which a warp group needs few. They lie side by side along K: each lane
-// of a warp holds those of one K block, for 32 K blocks at a time, and hands them round.
+// Scales of 128x128 blocks, of which a warp group needs few: read from global memory one K block
+// ahead. They lie side by side along K, so that one line of L1 serves 32 K blocks.
 template <class Config>
 class BlockScales {
   using T = Tile<Config>;
@@ -21,45 +21,38 @@ class BlockScales {
   static constexpr int kValues = most(kCount, 1);
 
   DEEPGEMM_DEVICE BlockScales(const GemmArguments& arguments, const TileCorner<Config>& corner,
-                              const MathThread& me, const Segment& segment)
-      : lane_(me.lane), last_(segment.k_end - 1) {
+                              u32 group, const Segment& segment)
+      : last_(ptx::uniform(segment.k_end - 1)) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
       const u32 extent = T::kLeftVectors ? arguments.right_extent : arguments.left_extent;
       const u32 row = T::kLeftVectors ? corner.right + i * kScaleBlock
-                                      : corner.left + me.group * T::kGroupRows + i * 64;
+                                      : corner.left + group * T::kGroupRows + i * 64;
       // Past the operand's end the partial sums are zero, and any scale will do.
       const u32 block = least(row, extent - 1) / kScaleBlock;
-      rows_[i] = block_scale_row<Config>(arguments, corner, block);
+      from_[i] = block_scale_row<Config>(arguments, corner, block) + segment.k_begin;
+      next_[i] = ptx::load_constant(from_[i]);
     }
-    hold(ptx::uniform(segment.k_begin));
   }
 
-  // Before K blocks [k_block, k_block + blocks) are taken; at most 32.
-  DEEPGEMM_DEVICE void prepare(u32 k_block, u32 blocks) {
-    if (k_block + blocks > first_ + kWarpThreads) hold(k_block);
-  }
-
-  DEEPGEMM_DEVICE void take(u32 k_block, float (&values)[kValues]) const {
+  // The scales of K block `k_block` + `ahead`; the calls go through the segment in order, and
+  // `advance` follows where `k_block` moves on.
+  DEEPGEMM_DEVICE void take(u32 k_block, int ahead, float (&values)[kValues]) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
-      values[i] = __shfl_sync(0xffffffffu, held_[i], k_block - first_);
+      values[i] = next_[i];
+      if (k_block + ahead < last_) next_[i] = ptx::load_constant(from_[i] + ahead + 1);
     }
+  }
+
+  DEEPGEMM_DEVICE void advance(int blocks) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) from_[i] += blocks;
   }
 
  private:
-  DEEPGEMM_DEVICE void hold(u32 first) {
-    first_ = first;
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      held_[i] = ptx::load_constant(rows_[i] + least(first + lane_, last_));
-    }
-  }
-
-  const float* rows_[kValues];
-  float held_[kValues];
-  u32 lane_;
-  u32 first_;
+  const float* from_[kValues];
+  float next_[kValues];
   u32 last_;
 };
 
