@@ -216,6 +216,31 @@ describe('a run like an earlier one', () => {
     for (const owned of [first.a, first.b, next.a, next.b, out]) owned.dispose()
   })
 
+  it('is remembered beside those of many other buffers and sizes', async () => {
+    const plan = await planGemm(gpu.device, { form: 'TT', n: 64, k: 128, m: { max: 64 } })
+    const plain = await planGemm(gpu.device, { n: 64, k: 128, m: { max: 64 } })
+    const runs = Array.from({ length: 24 }, (_, i) => {
+      const shape = [i + 1, 64, 128]
+      const out = gpu.device.zeros({ dtype: 'bf16', shape: [i + 1, 64] })
+      return { out, turned: operands('TT', shape), direct: operands('NT', shape) }
+    })
+    const all = (): void => {
+      for (const { out, turned, direct } of runs) {
+        plan.run({ ...turned, out })
+        plain.run({ ...direct, out })
+      }
+    }
+    all()
+    const encodings = gpu.fake.calls()['cuTensorMapEncodeTiled']
+    all()
+    all()
+    expect(gpu.fake.calls()['cuTensorMapEncodeTiled']).toBe(encodings)
+    expect(launches()).toBe(3 * 24 * 3)
+    for (const { out, turned, direct } of runs) {
+      for (const owned of [out, turned.a, turned.b, direct.a, direct.b]) owned.dispose()
+    }
+  })
+
   it('is refused once an operand, the output or the workspace is gone', async () => {
     const plan = await planGemm(gpu.device, { n: 520, k: 1040, m: { max: 300 } })
     const { a, b } = operands('NT', [300, 520, 1040])

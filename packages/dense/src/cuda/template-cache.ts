@@ -1,19 +1,17 @@
 import type { CudaStream, PreparedLaunch } from '@deepgemm/runtime/cuda'
 import type { GemmPlacement } from '../backend.js'
+import { Memo } from './memo.js'
 import {
   IDENTITY_LENGTH,
   SHAPE_LENGTH,
   sameNumbers,
-  slotOf,
   writeIdentity,
   writeShape,
 } from './signature.js'
 
-/** Shapes that a plan remembers: the Ms of a server's batches, at a few KB each. */
-const SLOTS = 64
-
 type Template = {
-  readonly shape: Float64Array
+  /** The shape. */
+  readonly key: Float64Array
   readonly launch: PreparedLaunch
   /** The tensors and the stream that the launch is bound to. */
   readonly identity: Float64Array
@@ -24,18 +22,17 @@ type Template = {
 /**
  * Launches of earlier products of two matrices that the kernels read as they are. A product of the
  * same shape, strides and alignment is the same launch at other addresses: it needs no validation.
- * A slot holds the shape that was stored in it last.
  */
 export class TemplateCache {
-  readonly #templates: (Template | undefined)[] = new Array(SLOTS).fill(undefined)
+  readonly #memo = new Memo<Template>()
   readonly #shape = new Float64Array(SHAPE_LENGTH)
   readonly #identity = new Float64Array(IDENTITY_LENGTH)
 
   /** Enqueues the product if one of its shape is known; false otherwise. */
   replay(placement: GemmPlacement): boolean {
     writeShape(this.#shape, placement)
-    const template = this.#templates[slotOf(this.#shape, SLOTS)]
-    if (template === undefined || !sameNumbers(template.shape, this.#shape)) return false
+    const template = this.#memo.find(this.#shape)
+    if (template === undefined) return false
     writeIdentity(this.#identity, placement)
     const stream = placement.stream as CudaStream
     const { launch, identity } = template
@@ -46,10 +43,10 @@ export class TemplateCache {
   }
 
   store(placement: GemmPlacement, launch: PreparedLaunch, rebind: Template['rebind']): void {
-    const shape = new Float64Array(SHAPE_LENGTH)
+    const key = new Float64Array(SHAPE_LENGTH)
     const identity = new Float64Array(IDENTITY_LENGTH)
-    writeShape(shape, placement)
+    writeShape(key, placement)
     writeIdentity(identity, placement)
-    this.#templates[slotOf(shape, SLOTS)] = { shape, launch, identity, rebind }
+    this.#memo.store({ key, launch, identity, rebind })
   }
 }
