@@ -104,14 +104,15 @@ def wrong_values(kernel, problem, output):
     worst = float((error / (norms + (1e-6 if output.before is None else 1))).max())
     both = (got.square() + expected.square())[touched].sum()
     metric = float(1 - 2 * (got * expected)[touched].sum() / both) if both > 0 else 0.0
-    zeros = touched & (expected == 0) if output.before is None else torch.zeros_like(touched)
+    # Whole rows: a single product may cancel out, which tensor cores see with 14 bits.
+    padding = (expected == 0).all(dim=1) & (output.before is None)
     bf16 = kernel.out == torch.bfloat16
     return {
         'rows of no group were written': untouched_stay,
         'elements are not finite': bool(torch.isfinite(got[touched]).all()),
         f'metric {metric:.2e}': metric < (1e-5 if bf16 else 1e-6),
         f'worst element {worst:.2e}': worst < (5e-3 if bf16 else 1e-3),
-        'padding is not zero': bool((got[zeros] == 0).all()),
+        'padding is not zero': bool((got[padding] == 0).all()),
         'guard rows were written': output.guards_are_whole(),
     }
 

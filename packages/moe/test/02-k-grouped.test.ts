@@ -89,7 +89,11 @@ describe.each(await availableDevices(Device))('a k-grouped product on $kind', (k
   }
 
   it('multiplies each group over its own slice of K', async () => {
-    await fc.assert(fc.asyncProperty(cases, check), { numRuns })
+    // A slice of two columns, once beyond a bound that did not know how tensor cores add.
+    const short = { sizes: [11, 2], m: 59, n: 64, seed: -1700609908 }
+    const plain = { scaleDType: 'f32', out: 'f32', accumulate: false, onDevice: false } as const
+    const examples: [Case][] = [[{ ...short, ...plain }]]
+    await fc.assert(fc.asyncProperty(cases, check), { numRuns, examples })
   })
 
   it('is f32 unless told otherwise', async () => {

@@ -21,6 +21,11 @@ export type GemmInput = {
   readonly c?: ArrayLike<number>
   /** Unit roundoff of the accumulation within a block of K; the default is f32's. */
   readonly blockRoundoff?: number
+  /**
+   * Columns that are added at once, with zeros in place of those that are missing; default 1. Tensor
+   * cores add 32: each product is cut off where the largest one and its sum need the bits.
+   */
+  readonly blockStep?: number
 }
 
 /**
@@ -39,7 +44,7 @@ export function referenceGemm(input: GemmInput): Reference {
   const result = emptyReference(a.rows, b.rows)
   const rowsOfA = decode(a)
   const rowsOfB = decode(b)
-  const bound = boundOf(a.k, input.blockRoundoff ?? F32_ROUNDOFF)
+  const bound = boundOf(a.k, input.blockRoundoff ?? F32_ROUNDOFF, input.blockStep ?? 1)
   const sums: Sums = { value: 0, magnitude: 0, unscaled: 0 }
   for (let m = 0; m < a.rows; m++) {
     const scalesA = scalesOf(a, m)
@@ -86,9 +91,13 @@ function multiplyRows(
   }
 }
 
-function boundOf(k: number, blockRoundoff: number): (sums: Sums, start: number) => number {
+function boundOf(
+  k: number,
+  blockRoundoff: number,
+  step: number,
+): (sums: Sums, start: number) => number {
   const blocks = Math.ceil(k / BLOCK_K)
-  const within = gamma(Math.min(k, BLOCK_K), blockRoundoff)
+  const within = gamma(Math.min(Math.ceil(k / step) * step, BLOCK_K), blockRoundoff)
   const across = gamma(blocks + 2)
   const oracle = gamma(blocks + 2, F64_ROUNDOFF)
   const relative = within + across + within * across + oracle

@@ -6,7 +6,7 @@ import { emptyReference, type Reference } from './reference.js'
 type Run = { readonly from: number; readonly to: number; readonly group: number }
 
 /** How a product is accumulated; see `GemmInput`. */
-type Accumulation = { readonly blockRoundoff?: number }
+type Accumulation = { readonly blockRoundoff?: number; readonly blockStep?: number }
 
 /** Activations of all groups in one row space, and each group's weights. */
 export type GroupedRowsInput = Accumulation & {
@@ -128,8 +128,11 @@ function place(result: Reference, firstRow: number, part: Reference): void {
   result.bounds.set(part.bounds, firstRow * result.cols)
 }
 
-function accumulation({ blockRoundoff }: Accumulation): Accumulation {
-  return blockRoundoff === undefined ? {} : { blockRoundoff }
+function accumulation({ blockRoundoff, blockStep }: Accumulation): Accumulation {
+  return {
+    ...(blockRoundoff !== undefined && { blockRoundoff }),
+    ...(blockStep !== undefined && { blockStep }),
+  }
 }
 
 /** The part of C that one product is added to, as `referenceGemm` takes it. */
