@@ -1,5 +1,6 @@
-// f32 D through shared memory, in panels of 64 rows and one swizzle span of columns: the copy engine
-// stores them, or adds them to D, under the next tile's loads. Each warp group stores its own rows.
+// f32 D through shared memory, in panels of 64 rows and one swizzle span of columns: the copy
+// engine stores them, or adds them to D, under the next tile's loads. Each warp group stores its
+// own rows.
 #pragma once
 
 #include "pipeline/main_loop.cuh"

@@ -109,6 +109,13 @@ describe('legality of Hopper configs', () => {
 })
 
 describe('what a Hopper kernel is told', () => {
+  it('has a short name that tells what is out of the ordinary', () => {
+    expect(sm90ConfigName(plain)).toBe('128x128/s4/bf16')
+    expect(sm90ConfigName({ ...plain, accumulators: 2, unroll: 4 })).toBe(
+      '128x128/s4/alternating4/bf16',
+    )
+  })
+
   it('spells a config as members of the kernel’s struct', () => {
     expect(sm90KernelMembers(plain, 166_912)).toMatchInlineSnapshot(`
       {
