@@ -38,7 +38,7 @@ class MainLoop {
     if constexpr (T::kGrouped && !Config::kSwapped && T::kLayout != Layout::kKGrouped) {
       if (corner.left + me_.group * T::kGroupRows >= corner.work_end) return idle(segment);
     }
-    BlockScales<Config> blocks(arguments_, corner, me_.group, segment);
+    BlockScales<Config> blocks(arguments_, corner, me_, segment);
     offset_ = corner.right % kScaleBlock;
     if constexpr (T::kLayout == Layout::kKGrouped) slice_ = {corner.k_size, corner.k_shift};
     u32 k_block = ptx::uniform(segment.k_begin);

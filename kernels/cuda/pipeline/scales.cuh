@@ -10,8 +10,8 @@
 
 namespace deepgemm {
 
-// Scales of 128x128 blocks, of which a warp group needs few: read from global memory one K block
-// ahead. They lie side by side along K, so that one line of L1 serves 32 K blocks.
+// Scales of 128x128 blocks, of which a warp group needs few: read from L1 one K block ahead. Memory
+// is further away than that, so the lanes of a warp read all of a segment once beforehand.
 template <class Config>
 class BlockScales {
   using T = Tile<Config>;
@@ -21,16 +21,21 @@ class BlockScales {
   static constexpr int kValues = most(kCount, 1);
 
   DEEPGEMM_DEVICE BlockScales(const GemmArguments& arguments, const TileCorner<Config>& corner,
-                              u32 group, const Segment& segment)
+                              const MathThread& me, const Segment& segment)
       : last_(ptx::uniform(segment.k_end - 1)) {
+    const u32 first = ptx::uniform(segment.k_begin);
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
       const u32 extent = T::kLeftVectors ? arguments.right_extent : arguments.left_extent;
       const u32 row = T::kLeftVectors ? corner.right + i * kScaleBlock
-                                      : corner.left + group * T::kGroupRows + i * 64;
+                                      : corner.left + me.group * T::kGroupRows + i * 64;
       // Past the operand's end the partial sums are zero, and any scale will do.
       const u32 block = least(row, extent - 1) / kScaleBlock;
-      from_[i] = block_scale_row<Config>(arguments, corner, block) + segment.k_begin;
+      const float* scales = block_scale_row<Config>(arguments, corner, block);
+      for (u32 k = first; k <= last_; k += kWarpThreads) {
+        ptx::load_constant(scales + least(k + me.lane, last_));
+      }
+      from_[i] = scales + first;
       next_[i] = ptx::load_constant(from_[i]);
     }
   }
