@@ -39,7 +39,7 @@ describe('the pack for a GPU host', () => {
     })
     await pack(join(host, '.gpu'), 0)
     const doctor = runThere('node', 'tools/cli/dist/main.js', 'doctor')
-    expect(doctor.stdout).toMatch(/self-test correct/)
+    expect(doctor.stdout).toMatch(/Self-test cpu: .* elements correct against float64/)
     expect(doctor.status).toBe(0)
     mkdirSync(join(host, '.cache'), { recursive: true })
     const tests = runThere('vitest', 'run', '--project', 'core', 'test/13-options.test.ts')
