@@ -5,7 +5,8 @@
 function leavesPages(href) {
   if (/^(https?:|#|\/)/.test(href)) return false
   return (
-    /(^|\/)\.\.\/(packages|tools|kernels|scripts|[A-Z]+\.md)/.test(href) || /\.jsonl?(#|$)/.test(href)
+    /(^|\/)\.\.\/(packages|tools|kernels|scripts|[A-Z]+\.md)/.test(href) ||
+    /\.jsonl?(#|$)/.test(href)
   )
 }
 
