@@ -42,7 +42,7 @@ DEEPGEMM_DEVICE void prefetch_maps(const GemmArguments& arguments) {
   ptx::prefetch_tensor_map(&arguments.right);
   if constexpr (T::kLeftVectors) ptx::prefetch_tensor_map(&arguments.left_scales);
   if constexpr (T::kRightVectors) ptx::prefetch_tensor_map(&arguments.right_scales);
-  if constexpr (T::kStaged || T::kStagedFloats) ptx::prefetch_tensor_map(&arguments.out);
+  if constexpr (T::kStaged) ptx::prefetch_tensor_map(&arguments.out);
 }
 
 // All threads of the block, or of the cluster.

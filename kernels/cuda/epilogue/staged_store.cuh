@@ -1,5 +1,6 @@
-// bf16 D through shared memory: stmatrix into swizzled panels, then the copy engine, which leaves
-// out what lies outside D. Each warp group stores its own rows, under the next tile's loads.
+// D through shared memory: into swizzled panels, bf16 by stmatrix, then the copy engine, which
+// leaves out what lies outside D, and can add f32 to it. Each warp group stores its own rows, under
+// the next tile's loads.
 //
 // A panel is kPanelColumns wide, as the tensor map's swizzle spans, and 64 rows high; the panels of
 // a row block follow one another. Swapped, a panel is 64 columns of D (the left rows) by kRight
@@ -8,6 +9,7 @@
 
 #include "pipeline/main_loop.cuh"
 #include "ptx/bulk_tensor.cuh"
+#include "ptx/memory.cuh"
 #include "ptx/stmatrix.cuh"
 #include "tma/swizzle.cuh"
 
@@ -16,10 +18,10 @@ namespace deepgemm {
 template <class Config>
 class StagedStore {
   using T = Tile<Config>;
-  static constexpr int kSpan = T::kPanelColumns * 2;  // bytes
+  static constexpr int kSpan = T::kPanelColumns * T::kElementBytes;
   static constexpr int kPanelRows = Config::kSwapped ? T::kRight : 64;
   static constexpr int kPanelBytes = kPanelRows * kSpan;
-  static constexpr int kRowBlockBytes = 64 * T::kRight * 2;
+  static constexpr int kRowBlockBytes = 64 * T::kRight * T::kElementBytes;
   static constexpr int kPanels = kRowBlockBytes / kPanelBytes;
   static_assert(kPanelBytes % (8 * kSpan) == 0, "a panel has whole periods of the swizzle");
 
@@ -34,7 +36,15 @@ class StagedStore {
     if (me_.thread == 0) ptx::bulk_wait_read();  // the previous tile has left the panels
     me_.sync_group();
 #pragma unroll
-    for (int chunk = 0; chunk < T::kChunks; ++chunk) stage_chunk(chunk, sums[chunk]);
+    for (int chunk = 0; chunk < T::kChunks; ++chunk) {
+      const u32 base = ptx::shared_address(out_) + chunk / Config::kColumnSplits * kRowBlockBytes;
+      const int first = chunk % Config::kColumnSplits * T::kChunkColumns;
+      if constexpr (Config::kOut == Output::kF32) {
+        stage_floats(base, first, sums[chunk]);
+      } else {
+        stage_bf16(base, first, sums[chunk]);
+      }
+    }
     ptx::fence_async_proxy();
     me_.sync_group();
     if (me_.thread == 0) send(corner);
@@ -47,9 +57,21 @@ class StagedStore {
   }
 
  private:
-  DEEPGEMM_DEVICE void stage_chunk(int chunk, const float (&values)[T::kChunkRegisters]) const {
-    const u32 base = ptx::shared_address(out_) + chunk / Config::kColumnSplits * kRowBlockBytes;
-    const int first = chunk % Config::kColumnSplits * T::kChunkColumns;
+  DEEPGEMM_DEVICE void stage_floats(u32 base, int first,
+                                    const float (&values)[T::kChunkRegisters]) const {
+#pragma unroll
+    for (int r = 0; r < T::kChunkRegisters; r += 2) {
+      const int column = first + r / 4 * 8;
+      const u32 row = me_.first_row() + r % 4 * 4;
+      const u32 unit = column % T::kPanelColumns * 4 + me_.first_column() * 4;
+      ptx::store_shared_pair(
+          base + column / T::kPanelColumns * kPanelBytes + swizzled<kSpan>(row * kSpan + unit),
+          values[r], values[r + 1]);
+    }
+  }
+
+  DEEPGEMM_DEVICE void stage_bf16(u32 base, int first,
+                                  const float (&values)[T::kChunkRegisters]) const {
 #pragma unroll
     for (int r = 0; r < T::kChunkRegisters; r += 8) {
       const u32 a = ptx::pack_bf16(values[r], values[r + 1]);
@@ -97,6 +119,8 @@ class StagedStore {
         const u32 column = corner.right + panel * T::kPanelColumns;
         if constexpr (Config::kSwapped) {
           ptx::tensor_store(&arguments_.out, from, row, corner.right);
+        } else if constexpr (Config::kAccumulate) {
+          ptx::tensor_add(&arguments_.out, from, column, row);
         } else {
           ptx::tensor_store(&arguments_.out, from, column, row);
         }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "epilogue/direct_store.cuh"
-#include "epilogue/float_store.cuh"
 #include "epilogue/partial_sums.cuh"
 #include "epilogue/staged_store.cuh"
 #include "pipeline/main_loop.cuh"
@@ -18,12 +17,6 @@ template <class Config>
   requires(Tile<Config>::kStaged)
 struct StoreOf<Config> {
   using Type = StagedStore<Config>;
-};
-
-template <class Config>
-  requires(Tile<Config>::kStagedFloats)
-struct StoreOf<Config> {
-  using Type = FloatStore<Config>;
 };
 
 template <class Config>

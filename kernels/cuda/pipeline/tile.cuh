@@ -46,15 +46,13 @@ struct Tile {
 
   // D goes through shared memory in panels of one swizzle span; see epilogue/staged_store.cuh.
   // A group's few tokens seldom fill a swapped tile, and only full tiles can go that way.
-  static constexpr bool kStaged =
-      Config::kOut == Output::kBf16 && !Config::kAccumulate && !(kGrouped && Config::kSwapped);
-  // f32 as well, see epilogue/float_store.cuh; in groups it is added to D of a group.
-  static constexpr bool kStagedFloats =
-      Config::kOut == Output::kF32 && !kGrouped && !Config::kSwapped;
+  static constexpr bool kStaged = Config::kOut == Output::kF32
+                                      ? !kGrouped && !Config::kSwapped
+                                      : !Config::kAccumulate && !(kGrouped && Config::kSwapped);
   static constexpr int kElementBytes = Config::kOut == Output::kF32 ? 4 : 2;
   static constexpr int kPanelColumns =
       Config::kSwapped ? 64 : common_divisor(kRight, 128 / kElementBytes);
-  static constexpr int kOutBytes = kStaged || kStagedFloats ? kLeft * kRight * kElementBytes : 0;
+  static constexpr int kOutBytes = kStaged ? kLeft * kRight * kElementBytes : 0;
 
   static_assert(kLeft % kGroupRows == 0 && kMathGroups >= 1 && kMathGroups <= 3,
                 "one to three math warp groups of 64 rows per row block");
