@@ -120,7 +120,8 @@ def wrong_values(kernel, problem, output):
 def faults(kernel, problem, streaming, band, workspace):
     """What is wrong with the kernel's answer; an empty list when nothing is."""
     output = Output(kernel, problem)
-    packed, grid = arguments(kernel, problem, output.out, workspace, streaming, band)
+    ready = random.randint(0, 1)
+    packed, grid = arguments(kernel, problem, output.out, workspace, streaming, band, ready)
     launch = Prepared(kernel, packed, grid, programmatic=random.random() < 0.5)
     results = []
     for _ in range(2):

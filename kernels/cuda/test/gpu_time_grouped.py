@@ -1,19 +1,21 @@
 """Times the grouped GEMM kernels of a manifest on the shapes of the targets, without Node.
 
     python3 kernels/cuda/test/gpu_time_grouped.py --cubins FOLDER --manifest FILE [--only REGEX]
-        [--shapes REGEX] [--streaming whole,tail]
+        [--shapes REGEX] [--streaming whole,tail] [--ready 0,1] [--bands 0,4] [--rounds 2]
 
 A time is the median of the replays of a graph of launches that rotate among enough copies of the
-operands to exceed twice the L2, so that weights are cold as in a model. Sizes of groups are drawn
-between 0.7 and 1.3 times the expected one. One line of JSON per shape, config and streaming.
+operands to exceed three times the L2, so that weights are cold as in a model; the configs of a shape
+take turns. Groups have 0.7 to 1.3 times the expected size, those of `tools/bench`. A band is a number
+of tiles of tokens; 0 is what a plan takes. One line of JSON per shape, config and way of dealing.
 """
 import argparse
+import itertools
 import json
 import pathlib
-import random
 import re
 import statistics
 import sys
+import time
 
 import torch
 
@@ -21,64 +23,106 @@ import gpu_check as dense
 from gpu_check_grouped import cubin_name
 from grouped import Kernel, Prepared, Rows, SlicesOfK, arguments
 
-L2_BYTES = 100e6  # twice what an H100 has
+ROTATED_BYTES = 160e6
+GOLDEN_RATIO = (5**0.5 - 1) / 2
+MASKED_ROWS = 4096
+EXPERTS, MANY_EXPERTS = ((4096, 7168), (7168, 2048)), ((2048, 7168), (7168, 2048))
 
 # layout, groups, expected size, N, K; k-grouped: groups, expected K, M, N
 SHAPES = [
-    *[('contiguous', g, m, n, k) for g, m in ((4, 8192), (8, 4096), (32, 256))
-      for n, k in ((4096, 7168), (7168, 2048))],
-    ('contiguous', 256, 128, 2048, 7168), ('contiguous', 256, 128, 7168, 2048),
-    *[('packed', g, m, n, k) for g, m in ((4, 8192), (32, 256)) for n, k in ((4096, 7168), (7168, 2048))],
-    ('packed', 256, 128, 2048, 7168), ('packed', 256, 128, 7168, 2048),
-    *[('masked', g, m, n, k) for g, m in ((1, 1024), (2, 512), (4, 256), (32, 20))
-      for n, k in ((4096, 7168), (7168, 2048))],
-    ('masked', 32, 192, 6144, 7168), ('masked', 6, 1024, 7168, 3072),
-    *[('k-grouped', g, k, m, n) for g, k in ((4, 8192), (8, 4096)) for m, n in ((4096, 7168), (7168, 2048))],
+    *[('contiguous', g, m, *nk) for g, m in ((4, 8192), (8, 4096), (32, 256)) for nk in EXPERTS],
+    *[('contiguous', 256, 128, *nk) for nk in MANY_EXPERTS],
+    *[('packed', 32, 256, *nk) for nk in EXPERTS], *[('packed', 256, 128, *nk) for nk in MANY_EXPERTS],
+    *[('masked', g, m, *nk) for g, m in ((1, 1024), (2, 512), (4, 256), (32, 20), (32, 192), (6, 1024))
+      for nk in EXPERTS],
+    *[('k-grouped', g, k, *mn) for mn in EXPERTS for g, k in ((4, 8192), (8, 4096))],
 ]
 
 
 def sizes_of(layout, groups, expected):
-    sizes = [int(expected * random.uniform(0.7, 1.3)) for _ in range(groups)]
-    return [-(-size // 128) * 128 for size in sizes] if layout == 'k-grouped' else sizes
+    shares = [0.7 + 0.6 * ((i + 1) * GOLDEN_RATIO % 1) for i in range(groups)]
+    if layout == 'k-grouped':
+        return [128 * max(1, round(share * expected / 128)) for share in shares]
+    return [max(1, round(share * expected)) for share in shares]
 
 
-def problem_of(sizes, layout, groups, expected, x, y):
+def problem_of(sizes, layout, x, y):
     if layout == 'k-grouped':
         return SlicesOfK(sizes, x, y)
-    return Rows(layout, sizes, x, y, max_rows=4096 if groups <= 8 else 1024)
+    return Rows(layout, sizes, x, y, max_rows=MASKED_ROWS)
 
 
-def operand_bytes(problem):
-    return sum(problem.sizes) * problem.k + problem.b.numel() if problem.layout != 'k-grouped' else \
-        problem.a.numel() + problem.b.numel()
+def rotated_bytes(problem):
+    if problem.layout == 'k-grouped':
+        return problem.a.numel() + problem.b.numel() + 4 * problem.out_shape()[0] * problem.n
+    return problem.b.numel() + sum(problem.sizes) * (problem.k + 2 * problem.n)
 
 
-def microseconds(kernel, problems, workspace, streaming, band):
-    """Median over the replays, per launch."""
-    launches, outs = [], []
-    for problem in problems:
-        outs.append(torch.zeros(problem.out_shape(), device='cuda', dtype=kernel.out))
-        packed, grid = arguments(kernel, problem, outs[-1], workspace, streaming, band)
-        launches.append(Prepared(kernel, packed, grid, programmatic=True))
-    launches[0].enqueue()
-    torch.cuda.synchronize()
+def timed(work):
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     start.record()
-    launches[-1].enqueue()
+    work()
     end.record()
     torch.cuda.synchronize()
-    count = max(len(launches), min(20, int(20e3 / max(1e3 * start.elapsed_time(end), 1)) + 2))
-    graph, times = torch.cuda.CUDAGraph(), []
-    with torch.cuda.graph(graph):
-        for i in range(count):
-            launches[i % len(launches)].enqueue()
-    for _ in range(5):
-        start.record()
-        graph.replay()
-        end.record()
+    return 1e3 * start.elapsed_time(end)
+
+
+class Contestant:
+    """A graph of launches of one kernel."""
+
+    def __init__(self, kernel, problems, outs, workspace, streaming, band, ready):
+        self.launches = []
+        for problem, out in zip(problems, outs):
+            packed, grid = arguments(kernel, problem, out, workspace, streaming, band, ready)
+            self.launches.append(Prepared(kernel, packed, grid, programmatic=True))
+        self.launches[0].enqueue()
         torch.cuda.synchronize()
-        times.append(1e3 * start.elapsed_time(end) / count)
-    return statistics.median(times[1:])
+        once = timed(self.launches[-1].enqueue)
+        self.count = max(len(problems), min(20, int(10e3 / max(once, 1)) + 2))
+        self.graph, self.times = torch.cuda.CUDAGraph(), []
+        with torch.cuda.graph(self.graph):
+            for i in range(self.count):
+                self.launches[i % len(problems)].enqueue()
+
+    def measure(self):
+        self.graph.replay()
+        self.times += [timed(self.graph.replay) / self.count for _ in range(2)]
+
+
+def tokens_of_band(layout, expected):
+    return min(2048, expected) if layout == 'contiguous' else 2048
+
+
+def measure_shape(shape, kernels, options, workspace):
+    layout, _, expected, x, y = shape
+    sizes = sizes_of(*shape[:3])
+    first = problem_of(sizes, layout, x, y)
+    copies = max(1, -(-int(ROTATED_BYTES) // rotated_bytes(first)))
+    problems = [first, *[problem_of(sizes, layout, x, y) for _ in range(copies - 1)]]
+    out_dtype = kernels[0].out
+    outs = [torch.zeros(first.out_shape(), device='cuda', dtype=out_dtype) for _ in problems]
+    contestants = {}
+    for kernel, streaming, band, ready in itertools.product(
+            kernels, options.streaming, options.bands, options.ready):
+        shared = layout != 'k-grouped' and (layout != 'contiguous' or kernel.height <= 128)
+        if streaming != 'whole' and not shared:
+            continue
+        usual = 1 if kernel.swapped else max(1, tokens_of_band(layout, expected) // kernel.height)
+        key = (kernel.name.removeprefix('fp8_gemm '), streaming, band, ready)
+        contestants[key] = Contestant(
+            kernel, problems, outs, workspace, streaming, band or usual, ready)
+    for _ in range(options.rounds):
+        for contestant in contestants.values():
+            contestant.measure()
+    for (name, streaming, band, ready), contestant in contestants.items():
+        us = statistics.median(contestant.times)
+        print(json.dumps({
+            'shape': ' '.join(map(str, shape)), 'config': name, 'streaming': streaming, 'band': band,
+            'ready': ready, 'us': round(us, 2), 'tflops': round(first.flops() / us / 1e6)}), flush=True)
+
+
+def numbers(text):
+    return [int(word) for word in text.split(',')]
 
 
 def main():
@@ -88,9 +132,12 @@ def main():
     parser.add_argument('--only', default='')
     parser.add_argument('--shapes', default='')
     parser.add_argument('--streaming', default='whole')
-    parser.add_argument('--band', type=int, default=0)
+    parser.add_argument('--bands', default='0')
+    parser.add_argument('--ready', default='0')
+    parser.add_argument('--rounds', type=int, default=2)
     options = parser.parse_args()
-    random.seed(1)
+    options.streaming = options.streaming.split(',')
+    options.bands, options.ready = numbers(options.bands), numbers(options.ready)
     torch.manual_seed(1)
     torch.zeros(1, device='cuda')
     kernels = []
@@ -103,24 +150,10 @@ def main():
         mine = [kernel for kernel in kernels if kernel.layout == shape[0]]
         if not mine or not re.search(options.shapes, ' '.join(map(str, shape))):
             continue
-        sizes = sizes_of(*shape[:3])
-        first = problem_of(sizes, *shape)
-        copies = max(1, -(-int(L2_BYTES) // operand_bytes(first)))
-        problems = [first, *[problem_of(sizes, *shape) for _ in range(copies - 1)]]
-        for kernel in mine:
-            for streaming in options.streaming.split(','):
-                fixed = shape[0] == 'k-grouped' or (shape[0] == 'contiguous' and kernel.height > 128)
-                if fixed and streaming != 'whole':
-                    continue
-                rows = min(2048, shape[2]) if shape[0] == 'contiguous' else 2048
-                band = options.band or (1 if kernel.swapped else max(1, rows // kernel.height))
-                time = microseconds(kernel, problems, workspace, streaming, band)
-                print(json.dumps({
-                    'shape': ' '.join(map(str, shape)), 'config': kernel.name.removeprefix('fp8_gemm '),
-                    'streaming': streaming, 'us': round(time, 2),
-                    'tflops': round(first.flops() / time / 1e6), 'copies': copies}), flush=True)
-        del problems, first
+        begin = time.monotonic()
+        measure_shape(shape, mine, options, workspace)
         torch.cuda.empty_cache()
+        print(f'{" ".join(map(str, shape))}: {time.monotonic() - begin:.1f} s', file=sys.stderr, flush=True)
     return 0
 
 

@@ -170,7 +170,7 @@ class SlicesOfK:
         return 2 * sum(self.sizes) * self.m * self.n
 
 
-def arguments(kernel, problem, out, workspace, streaming, band):
+def arguments(kernel, problem, out, workspace, streaming, band, ready=0):
     """The bytes of GemmArguments, and the blocks of the grid."""
     n, k, swapped = problem.n, problem.k, kernel.swapped
     tokens, weights = problem.token_rows(), problem.weight_rows()
@@ -200,7 +200,7 @@ def arguments(kernel, problem, out, workspace, streaming, band):
     numbers = struct.pack(
         '<QQQQqIIIIIIIIIIQII', problem.scales_b.data_ptr(), out.data_ptr(), partials.data_ptr(),
         flags.data_ptr(), n, problem.scales_b.shape[1], *extents, k, left, right, band, workers,
-        STREAMING[streaming], 0, problem.data.data_ptr(), problem.groups, problem.group_rows())
+        STREAMING[streaming], ready, problem.data.data_ptr(), problem.groups, problem.group_rows())
     return (b''.join(maps) + numbers).ljust(768, b'\0'), workers * kernel.cluster
 
 
