@@ -1,8 +1,4 @@
-import { sm90Candidates } from '@deepgemm/core/sm90'
-import { gemmKernel } from '@deepgemm/dense/sm90'
-import { deviceKernels } from '@deepgemm/jit'
 import { Device } from '@deepgemm/runtime'
-import { CudaDevice } from '@deepgemm/runtime/cuda'
 import { availableDevices } from '@deepgemm/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -13,6 +9,7 @@ import {
   largeCase,
   runLarge,
 } from './support/large.js'
+import { loadDenseKernels } from './support/load-kernels.js'
 import { OperandPool } from './support/pools.js'
 
 const gpus = (await availableDevices(Device)).filter(({ kind }) => kind === 'cuda')
@@ -32,7 +29,7 @@ describe.skipIf(gpus.length === 0)('random legal products on a GPU', () => {
   beforeAll(async () => {
     gpu = await Device.open({ kind: 'cuda' })
     cpu = await Device.open({ kind: 'cpu' })
-    await loadEverything(gpu)
+    await loadDenseKernels(gpu)
   }, 120_000)
 
   const magnitudes = { a: pools.a.magnitudes(), b: pools.b.magnitudes() }
@@ -74,27 +71,6 @@ describe.skipIf(gpus.length === 0)('random legal products on a GPU', () => {
     expect(bytes(again).equals(bytes(result))).toBe(true)
   }
 })
-
-/** All kernels that products may choose, compiled in parallel: one by one would take minutes. */
-async function loadEverything(gpu: Device): Promise<void> {
-  if (!(gpu instanceof CudaDevice)) throw new Error('not a GPU')
-  const flags = [false, true]
-  const families = (['128x128', '1x128'] as const).flatMap((recipeB) =>
-    (['bf16', 'f32'] as const).flatMap((out) =>
-      flags.map((accumulate) => ({ recipeB, out, accumulate })),
-    ),
-  )
-  const specs = families.flatMap((family) => sm90Candidates(family).map(gemmKernel))
-  const sources: Record<string, number> = {}
-  const start = performance.now()
-  await deviceKernels(gpu).load(specs, {
-    onProgress: ({ source }) => {
-      sources[source] = (sources[source] ?? 0) + 1
-    },
-  })
-  const seconds = ((performance.now() - start) / 1000).toFixed(1)
-  console.info(`${specs.length} kernels in ${seconds} s:`, sources)
-}
 
 function describeCase({ a, b, out, accumulate, gap }: LargeCase): string {
   return `M ${a.rows}, N ${b.rows}, K ${a.k}, B ${b.recipe}, ${out}${accumulate ? ' +=' : ''}, gap ${gap}`

@@ -1,47 +1,23 @@
-import { GroupError, kGroupedScaleColumns, ShapeError } from '@deepgemm/core'
-import { groupedGemmKGrouped, KGroupedTensor, quantizeKGrouped } from '@deepgemm/moe'
+import { GroupError, ShapeError } from '@deepgemm/core'
+import { groupedGemmKGrouped, quantizeKGrouped } from '@deepgemm/moe'
 import { Device } from '@deepgemm/runtime'
-import {
-  availableDevices,
-  createRandom,
-  extents,
-  groupSizes,
-  kGroupOperands,
-  normalArray,
-  randomCodes,
-  randomScales,
-  referenceKGrouped,
-  referenceQuantize,
-  seeds,
-} from '@deepgemm/testing'
+import { availableDevices, createRandom, normalArray, referenceQuantize } from '@deepgemm/testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { disposeAll } from './support/dispose.js'
+import {
+  checkKGrouped,
+  type KGroupedCase,
+  kGroupedCases,
+  kGroupedOperand,
+} from './support/check-k-grouped.js'
 import { expectError } from './support/errors.js'
 import { limitsOf } from './support/grouped-cases.js'
-import { expectResult, startOutput } from './support/output.js'
-
-const casesOn = (kind: string) =>
-  fc.record({
-    sizes: groupSizes({ maxGroups: 5, maxSize: 300 }),
-    m: extents({ max: 70 }),
-    n: extents({ max: 70, multipleOf: limitsOf(kind).n }),
-    scaleDType: fc.constantFrom<'f32' | 'ue8m0'>('f32', 'ue8m0'),
-    out: fc.constantFrom<'bf16' | 'f32'>('f32', 'bf16'),
-    accumulate: fc.boolean(),
-    onDevice: fc.boolean(),
-    seed: seeds(),
-  })
-
-const NAN_CODE = 0x7f
-
-type Case = ReturnType<typeof casesOn> extends fc.Arbitrary<infer T> ? T : never
 
 const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0)
 
 describe.each(await availableDevices(Device))('a k-grouped product on $kind', (kind) => {
-  const { k: grain, runs: numRuns, accumulation } = limitsOf(kind.kind)
-  const cases = casesOn(kind.kind)
+  const { runs: numRuns } = limitsOf(kind.kind)
+  const cases = kGroupedCases(kind.kind)
   let device: Device
 
   beforeAll(async () => {
@@ -49,62 +25,32 @@ describe.each(await availableDevices(Device))('a k-grouped product on $kind', (k
   })
   afterAll(() => device.dispose())
 
-  /** Random codes and scales [rows, ΣK], on the device and as the oracle reads them. */
-  function operand(rows: number, spec: Case, seed: number) {
-    const { sizes, scaleDType } = spec
-    const random = createRandom(seed)
-    const columns = kGroupedScaleColumns(sizes)
-    const codes = randomCodes(random, rows * sum(sizes))
-    const grid = randomScales(random, rows * columns, { powersOfTwo: scaleDType === 'ue8m0' })
-    const stored = Float32Array.from(grid, (_, i) => {
-      const [column, row] = [Math.floor(i / rows), i % rows]
-      return grid[row * columns + column] as number
-    })
-    const used = sum(sizes)
-    // Rows of whole steps; columns after the last group are not read.
-    const columnsOfValues = Math.max(grain, Math.ceil(used / grain) * grain)
-    const padded = new Uint8Array(rows * columnsOfValues).fill(NAN_CODE)
-    for (let row = 0; row < rows; row++) {
-      padded.set(codes.subarray(row * used, (row + 1) * used), row * columnsOfValues)
-    }
-    const values = device.tensor(padded, { dtype: 'e4m3', shape: [rows, columnsOfValues] })
-    const scales = device.tensor(stored, { dtype: scaleDType, shape: [columns, rows] })
-    return {
-      tensor: new KGroupedTensor(values, scales),
-      host: kGroupOperands(rows, sizes, codes, grid),
-    }
-  }
-
-  async function check(spec: Case): Promise<void> {
-    const { sizes, m, n, accumulate } = spec
-    const [a, b] = [operand(m, spec, spec.seed), operand(n, spec, ~spec.seed)]
-    const started = await startOutput(device, { ...spec, shape: [sizes.length, m, n] })
-    const onHost = Int32Array.from(sizes)
-    const onDevice = device.tensor(onHost, { dtype: 'i32', shape: [sizes.length] })
-    const groups = spec.onDevice ? onDevice : onHost
-    await groupedGemmKGrouped(a.tensor, b.tensor, groups, { out: started.out, accumulate })
-    const c = started.c && { c: started.c }
-    await expectResult(started, referenceKGrouped({ a: a.host, b: b.host, ...c, ...accumulation }))
-    disposeAll(a.tensor, b.tensor, started.out, onDevice)
-  }
+  const operand = (rows: number, spec: KGroupedCase, seed: number) =>
+    kGroupedOperand(device, rows, spec, seed)
 
   it('multiplies each group over its own slice of K', async () => {
     // A slice of two columns, once beyond a bound that did not know how tensor cores add.
     const short = { sizes: [11, 2], m: 59, n: 64, seed: -1700609908 }
     const plain = { scaleDType: 'f32', out: 'f32', accumulate: false, onDevice: false } as const
-    const examples: [Case][] = [[{ ...short, ...plain }]]
-    await fc.assert(fc.asyncProperty(cases, check), { numRuns, examples })
+    const examples: [KGroupedCase][] = [[{ ...short, ...plain }]]
+    await fc.assert(
+      fc.asyncProperty(cases, (spec) => checkKGrouped(device, spec)),
+      { numRuns, examples },
+    )
   })
 
   it('is f32 unless told otherwise', async () => {
-    const [spec] = fc.sample(cases, { seed: 1, numRuns: 1 }) as [Case]
+    const [spec] = fc.sample(cases, { seed: 1, numRuns: 1 }) as [KGroupedCase]
     const { tensor } = operand(8, spec, 1)
     const d = await groupedGemmKGrouped(tensor, tensor, Int32Array.from(spec.sizes))
     expect(d.dtype).toBe('f32')
   })
 
   it('refuses sizes on the device that have more blocks than there are scales', async () => {
-    const spec: Case = { ...(fc.sample(cases, { seed: 2, numRuns: 1 })[0] as Case), sizes: [256] }
+    const spec: KGroupedCase = {
+      ...(fc.sample(cases, { seed: 2, numRuns: 1 })[0] as KGroupedCase),
+      sizes: [256],
+    }
     const { tensor } = operand(8, spec, 1)
     const sizes = device.tensor(Int32Array.of(1, 1, 254), { dtype: 'i32', shape: [3] })
     const run = () => groupedGemmKGrouped(tensor, tensor, sizes)
@@ -113,7 +59,10 @@ describe.each(await availableDevices(Device))('a k-grouped product on $kind', (k
   })
 
   it('refuses sizes beyond ΣK wherever they are', async () => {
-    const spec: Case = { ...(fc.sample(cases, { seed: 2, numRuns: 1 })[0] as Case), sizes: [256] }
+    const spec: KGroupedCase = {
+      ...(fc.sample(cases, { seed: 2, numRuns: 1 })[0] as KGroupedCase),
+      sizes: [256],
+    }
     const { tensor } = operand(8, spec, 1)
     const sizes = Int32Array.of(128, 129)
     const onDevice = device.tensor(sizes, { dtype: 'i32', shape: [2] })
@@ -124,7 +73,7 @@ describe.each(await availableDevices(Device))('a k-grouped product on $kind', (k
   })
 
   it('refuses operands of different ΣK', async () => {
-    const [spec] = fc.sample(cases, { seed: 3, numRuns: 1 }) as [Case]
+    const [spec] = fc.sample(cases, { seed: 3, numRuns: 1 }) as [KGroupedCase]
     const a = operand(8, { ...spec, sizes: [112] }, 1).tensor
     const b = operand(8, { ...spec, sizes: [128] }, 1).tensor
     const run = () => groupedGemmKGrouped(a, b, Int32Array.of(112))
@@ -133,7 +82,7 @@ describe.each(await availableDevices(Device))('a k-grouped product on $kind', (k
 })
 
 describe.each(await availableDevices(Device))('quantizeKGrouped on $kind', (kind) => {
-  const cases = casesOn('cpu')
+  const cases = kGroupedCases('cpu')
   let device: Device
 
   beforeAll(async () => {
@@ -142,7 +91,7 @@ describe.each(await availableDevices(Device))('quantizeKGrouped on $kind', (kind
   afterAll(() => device.dispose())
 
   /** Casts each group as a matrix of its own and compares codes and scales bit for bit. */
-  async function check(spec: Case): Promise<void> {
+  async function check(spec: KGroupedCase): Promise<void> {
     const { sizes, m: rows, scaleDType, seed } = spec
     const transpose = spec.accumulate
     const k = sum(sizes)
