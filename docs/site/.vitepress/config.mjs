@@ -12,6 +12,7 @@ const guides = [
 ]
 
 const concepts = [
+  { text: 'Which device', link: '/concepts/devices' },
   { text: 'Scales and recipes', link: '/concepts/scales' },
   { text: 'Two-level accumulation', link: '/concepts/accumulation' },
   { text: 'Grouped layouts', link: '/concepts/layouts' },

@@ -21,7 +21,7 @@ describe('a MoE layer', () => {
   let weights: DeviceWeights
 
   beforeAll(async () => {
-    device = await Device.open()
+    device = await Device.open({ kind: 'cpu' })
     weights = uploadWeights(device, hostWeights(SPEC), SPEC)
   })
   afterAll(() => device.dispose())

@@ -39,7 +39,7 @@ describe('a k-grouped tensor', () => {
   let device: Device
 
   beforeAll(async () => {
-    device = await Device.open()
+    device = await Device.open({ kind: 'cpu' })
   })
   afterAll(() => device.dispose())
 

@@ -4,6 +4,7 @@ import { type CpuOptions, cpuSettings } from './cpu/settings.js'
 import { CudaDevice } from './cuda/device.js'
 import { type CudaDeviceInfo, probeCuda } from './cuda/probe.js'
 import type { Device as DeviceInterface } from './device.js'
+import { warnOfFallback } from './fallback-warning.js'
 import { loadAddon } from './native/load.js'
 
 /** A device that could be opened, or why it could not. */
@@ -19,14 +20,14 @@ export type DeviceInfo = {
 /** Which device to open, and how. */
 export type OpenOptions = CpuOptions & {
   /**
-   * `auto`: a GPU if there is one that can be used, else the CPU; the CPU also when one of its
-   * options is given. Default: `DEEPGEMM_DEVICE`, else `cpu`.
+   * `auto`: the first GPU that can be used, else the CPU; the CPU also when one of its options is
+   * given. Default: `DEEPGEMM_DEVICE`, else `auto`.
    */
   readonly kind?: DeviceKind | 'auto'
 }
 
 /** What `Device.open()` opens where nothing else is said. */
-const DEFAULT_KIND: DeviceKind | 'auto' = 'cpu'
+const DEFAULT_KIND: DeviceKind | 'auto' = 'auto'
 
 async function list(): Promise<DeviceInfo[]> {
   const { name, isa, threads } = cpuSettings({}, loadAddon().cpuInfo())
@@ -63,7 +64,10 @@ async function open(options: OpenOptions = {}): Promise<DeviceInterface> {
 
 function bestKind({ threads, isa }: OpenOptions): DeviceKind {
   if (threads !== undefined || isa !== undefined) return 'cpu'
-  return probeCuda().some(({ problem }) => problem === undefined) ? 'cuda' : 'cpu'
+  const gpus = probeCuda()
+  if (gpus.some(({ problem }) => problem === undefined)) return 'cuda'
+  warnOfFallback(gpus)
+  return 'cpu'
 }
 
 /** Entry points to devices. Nothing native is loaded before one of them is called. */
@@ -74,8 +78,9 @@ export const Device: {
    */
   list(): Promise<DeviceInfo[]>
   /**
-   * Opens a device: the CPU, with kind `cuda` the first usable GPU, with `auto` the better of both.
-   * A GPU is opened only on request.
+   * Opens a device: the first usable GPU, else the CPU; with a `kind`, that one or none. A GPU that
+   * only needs mending, such as a newer driver, is passed over with one warning per process. What
+   * a GPU compiles with is not looked at: with a filled cache it needs no compiler.
    *
    * @throws {OptionError | DeviceError | NativeError}
    */

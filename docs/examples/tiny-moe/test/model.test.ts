@@ -95,7 +95,7 @@ describe('the model in FP8', () => {
   })
 
   it('frees everything when it is disposed', async () => {
-    const device = await Device.open()
+    const device = await Device.open({ kind: 'cpu' })
     await withModel(new Fp8Engine(device, checkpoint), async (model) => {
       await model.start().append([1, 2, 3])
       expect(device.memory().liveBytes).toBeGreaterThan(1e6)

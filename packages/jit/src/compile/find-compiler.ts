@@ -71,8 +71,8 @@ function noCompiler(lookedAt: readonly LookedAt[]): CompileError {
     given: `\n${places}\n`,
     allowed: 'libnvrtc 12.3 or newer, or nvcc 12.3 or newer',
     remedy:
-      'Install one of them, set DEEPGEMM_NVCC to the absolute path of nvcc, or import a bundle of ' +
-      'compiled kernels into the cache.',
+      'Install one of them, set DEEPGEMM_NVCC to the absolute path of nvcc, import a bundle of ' +
+      'compiled kernels into the cache, or compute on the CPU with DEEPGEMM_DEVICE=cpu.',
     code: 'ERR_NO_COMPILER',
   })
 }
