@@ -1,12 +1,9 @@
 // Every CUDA kernel compiles with nvcc, without spills and without local memory, where nvcc is there.
-// kernels/cuda/kernels.json and those of its folders list them:
-// [{ "name", "source", "defines": { "BLOCK_M": "128" } }], or with "config": { "name", "members" }
-// instead, which becomes config.cuh as the JIT writes it.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, devNull, tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { join } from 'node:path'
+import { built, inTurn, listedKernels } from '../lib/cuda-kernels.mjs'
 import { run } from '../lib/run.mjs'
 import { root } from '../lib/workspace.mjs'
 
@@ -36,20 +33,10 @@ function hasSources(folder) {
   )
 }
 
-function manifestsIn(folder) {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  const isManifest = (name) => basename(name) === 'kernels.json'
-  return names
-    .filter(isManifest)
-    .sort()
-    .map((name) => join(folder, name))
-}
-
 /** The text of config.cuh, from the function that the JIT uses. */
 async function configHeader({ name, members }) {
-  const built = join(root, 'packages', 'jit', 'dist', 'config-header.js')
-  const jit = await import(pathToFileURL(built).href)
-  return jit.configHeader(name, members)
+  const { configHeader: header } = await built('jit', 'config-header.js')
+  return header(name, members)
 }
 
 async function compile(nvcc, folder, { name, source, defines = {}, config }) {
@@ -65,19 +52,6 @@ async function compile(nvcc, folder, { name, source, defines = {}, config }) {
   } finally {
     rmSync(generated, { recursive: true, force: true })
   }
-}
-
-/** A few at a time, each worker taking the next one. */
-async function compileAll(nvcc, folder, kernels) {
-  const problems = []
-  const waiting = [...kernels]
-  const worker = async () => {
-    for (let kernel = waiting.shift(); kernel; kernel = waiting.shift()) {
-      problems.push(...(await compile(nvcc, folder, kernel)))
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, worker))
-  return problems
 }
 
 async function exists(command) {
@@ -97,6 +71,8 @@ export async function check({ from = root, nvcc = 'nvcc' } = {}) {
     return { problems: ['kernels/cuda has sources but no kernels.json that lists its kernels'] }
   }
   if (!(await exists(nvcc))) return { problems: [], skipped: 'nvcc is not on this machine' }
-  const kernels = manifestsIn(folder).flatMap((path) => JSON.parse(readFileSync(path, 'utf8')))
-  return { problems: await compileAll(nvcc, folder, kernels), note: `${kernels.length} kernels` }
+  const kernels = listedKernels(folder)
+  const workers = Math.min(4, availableParallelism())
+  const problems = await inTurn(kernels, workers, (kernel) => compile(nvcc, folder, kernel))
+  return { problems, note: `${kernels.length} kernels` }
 }

@@ -7,6 +7,7 @@ import * as cycles from './cycles.mjs'
 import * as fileLength from './file-length.mjs'
 import * as layers from './layers.mjs'
 import * as links from './links.mjs'
+import * as nvrtc from './nvrtc.mjs'
 import * as readme from './readme.mjs'
 import * as registry from './registry.mjs'
 import * as site from './site.mjs'
@@ -29,6 +30,7 @@ const checks = [
   types,
   knip,
   { name: 'cuda', title: cuda.title, check: () => cuda.check() },
+  { name: 'nvrtc', title: nvrtc.title, check: nvrtc.check },
   { name: 'readme', title: readme.title, check: readme.check },
   { name: 'links', title: links.title, check: () => links.check() },
   { name: 'site', title: site.title, check: site.check },

@@ -3,6 +3,7 @@ import { CompileError, requireKnownOptions } from '@deepgemm/core'
 import { KernelCache } from './cache/kernel-cache.js'
 import type { CompileRequest, Compiler } from './compile/compiler.js'
 import { findCompiler } from './compile/find-compiler.js'
+import { type KernelResources, kernelResources } from './compile/kernel-resources.js'
 import { Limiter } from './compile/limiter.js'
 import { checkConfig, type KernelConfig } from './config.js'
 import { type CompilerIdentity, programDigest, sha256 } from './kernel-key.js'
@@ -85,10 +86,15 @@ export class Jit {
       return this.#getShipped(request, error)
     }
     const compileRequest: CompileRequest = { source, target, flags, entryName }
-    const compile = async (): Promise<Uint8Array> => (await compiler.compile(compileRequest)).cubin
+    const identity = await compiler.identity()
+    const compile = async (): Promise<Uint8Array> => {
+      const { cubin } = await compiler.compile(compileRequest)
+      warnOfSpill(request, identity, kernelResources(cubin, entryName))
+      return cubin
+    }
     const spec = {
       ...{ source, sourceSha256, entryName, config, target },
-      compiler: await compiler.identity(),
+      compiler: identity,
       flags: [...compiler.baseFlags, ...flags],
     }
     const found = await this.cache
@@ -140,16 +146,35 @@ function describeKernel(facts: KernelFacts, cubin: Uint8Array, origin: Kernel['o
   return { key, entryName, config, target, compiler, cubin, origin }
 }
 
+/**
+ * Compilers differ in what they can keep in registers. A kernel that spills is right and slow, which
+ * nobody would look for here; said when it is compiled, once for all processes that share a cache.
+ */
+function warnOfSpill(
+  { entryName, config }: KernelRequest,
+  { name, version }: CompilerIdentity,
+  resources: KernelResources | undefined,
+): void {
+  if (resources === undefined || resources.localBytes === 0) return
+  process.emitWarning(
+    `Kernel ${entryName} (${configText(config)}) is right, but slower than it should be: ` +
+      `${name} ${version} put ${resources.localBytes} bytes per thread into local memory. ` +
+      'Another version of the compiler may not, or the other one (DEEPGEMM_COMPILER).',
+    { code: 'DEEPGEMM_SPILL', type: 'DeepGemmWarning' },
+  )
+}
+
+function configText(config: KernelConfig): string {
+  const members = Object.entries(config).map(([name, value]) => `${name}=${value}`)
+  return members.join(' ') || 'empty'
+}
+
 /** Says for which config a compile failed: with many configs of one kernel, the name is not enough. */
 function withConfig(error: unknown, config: KernelConfig): unknown {
   if (!(error instanceof CompileError)) return error
-  const members = Object.entries(config).map(([name, value]) => `${name}=${value}`)
-  return new CompileError(
-    `a kernel with config ${members.join(' ') || '(empty)'} is not to be had`,
-    {
-      given: error.message,
-      code: error.code,
-      cause: error,
-    },
-  )
+  return new CompileError(`a kernel with config ${configText(config)} is not to be had`, {
+    given: error.message,
+    code: error.code,
+    cause: error,
+  })
 }

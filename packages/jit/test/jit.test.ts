@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CompileError } from '@deepgemm/core'
@@ -39,6 +40,31 @@ class SlowCompiler implements Compiler {
     return { cubin: Buffer.from(source), log: '' }
   }
 }
+
+/** A compiler whose every kernel is the one with that name in a fixture. */
+class FixedCompiler extends SlowCompiler {
+  override async compile(): Promise<{ cubin: Uint8Array; log: string }> {
+    return { cubin: readFileSync(new URL('fixtures/local-memory.cubin', import.meta.url)), log: '' }
+  }
+}
+
+describe('a kernel that spills', () => {
+  it('is given with a warning that says where to look, when it is compiled', async () => {
+    const said: string[] = []
+    vi.spyOn(process, 'emitWarning').mockImplementation((text) => void said.push(String(text)))
+    const { cache } = await observedCache(join(temporaryFolder(), 'cache'))
+    const jit = await Jit.open({ cache, compiler: new FixedCompiler() })
+    for (const entryName of ['plain', 'spilling', 'spilling']) {
+      await jit.getKernel({ ...requestOf(1), entryName })
+    }
+    vi.restoreAllMocks()
+    expect(said).toEqual([
+      'Kernel spilling (blockM=64 number=1) is right, but slower than it should be: slow 1 put 184 ' +
+        'bytes per thread into local memory. Another version of the compiler may not, or the other ' +
+        'one (DEEPGEMM_COMPILER).',
+    ])
+  })
+})
 
 describe('getting kernels', () => {
   const requests = Array.from({ length: 12 }, (_, index) => requestOf(index))
