@@ -48,12 +48,12 @@ inline Bits e4m3_magnitudes(Float value) {
 #if defined(__AVX512VBMI__)
 
 // Byte i of a gather is byte step * i + first of two vectors laid end to end; with `paired`, even
-// bytes come from the first vector and odd ones from the second.
+// bytes come from the first vector and odd ones from the second. Both begin again at their end.
 struct GatherOrder {
   alignas(64) uint8_t index[64];
   constexpr GatherOrder(int first, int step, bool paired) : index() {
     for (int i = 0; i < 64; ++i) {
-      const int from = paired ? (i % 2) * 64 + step * (i / 2) : step * i;
+      const int from = paired ? (i % 2) * 64 + step * (i / 2) % 64 : step * i;
       index[i] = static_cast<uint8_t>((from + first) % 128);
     }
   }
@@ -68,26 +68,30 @@ inline __m512i gather_bytes(const GatherOrder& order, Bits a, Bits b) {
   return _mm512_permutex2var_epi8((__m512i)a, _mm512_load_si512(order.index), (__m512i)b);
 }
 
-// 32 bytes from each pair of vectors.
+// 32 bytes from each pair of vectors. The gathers hold them twice: a blend keeps the unit that
+// shuffles free.
 inline __m512i gather_bytes(const GatherOrder& order, const Bits (&from)[4]) {
   const __m512i front = gather_bytes(order, from[0], from[1]);
   const __m512i back = gather_bytes(order, from[2], from[3]);
-  return _mm512_maskz_inserti64x4(0xff, front, _mm512_castsi512_si256(back), 1);
+  return _mm512_mask_blend_epi64(0xf0, front, back);
 }
 
+template <bool kPast>
 inline void store_signed(uint8_t* to, __m512i magnitudes, __m512i signs) {
   const __m512i low_bits = _mm512_set1_epi8(0x7f);
-  _mm512_storeu_si512(to, _mm512_ternarylogic_epi64(low_bits, magnitudes, signs, 0xca));
+  store_past<kPast>(to, _mm512_ternarylogic_epi64(low_bits, magnitudes, signs, 0xca));
 }
 
+template <bool kPast>
 inline void store_codes(uint8_t* to, const Bits (&magnitudes)[4], const Float (&values)[4]) {
   const Bits bits[4] = {(Bits)values[0], (Bits)values[1], (Bits)values[2], (Bits)values[3]};
-  store_signed(to, gather_bytes(kLowOfLanes, magnitudes), gather_bytes(kHighOfLanes, bits));
+  store_signed<kPast>(to, gather_bytes(kLowOfLanes, magnitudes), gather_bytes(kHighOfLanes, bits));
 }
 
+template <bool kPast>
 inline void store_paired_codes(uint8_t* to, const Bits (&magnitudes)[4], const Bits (&words)[2]) {
-  store_signed(to, gather_bytes(kLowOfPairs, magnitudes),
-               gather_bytes(kHighOfWords, words[0], words[1]));
+  store_signed<kPast>(to, gather_bytes(kLowOfPairs, magnitudes),
+                      gather_bytes(kHighOfWords, words[0], words[1]));
 }
 
 #else
@@ -97,7 +101,9 @@ inline Bits with_sign(Bits magnitude, Bits bits) {
   return ((magnitude ^ sign) & 0x7fu) ^ sign;
 }
 
-// Stores 4 * kLanes codes: the magnitudes of four vectors with the signs of their values.
+// Stores 4 * kLanes codes: the magnitudes of four vectors with the signs of their values; kPast as
+// for store_past.
+template <bool kPast>
 inline void store_codes(uint8_t* to, const Bits (&magnitudes)[4], const Float (&values)[4]) {
   const Bits a = with_sign(magnitudes[0], (Bits)values[0]);
   const Bits b = with_sign(magnitudes[1], (Bits)values[1]);
@@ -108,17 +114,17 @@ inline void store_codes(uint8_t* to, const Bits (&magnitudes)[4], const Float (&
   const __m512i halves_high = _mm512_packus_epi32((__m512i)c, (__m512i)d);
   const __m512i bytes = _mm512_packus_epi16(halves_low, halves_high);
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  _mm512_storeu_si512(to, _mm512_maskz_permutexvar_epi32(0xffff, order, bytes));
+  store_past<kPast>(to, _mm512_maskz_permutexvar_epi32(0xffff, order, bytes));
 #elif DEEPGEMM_LANES == 8
   const __m256i halves_low = _mm256_packus_epi32((__m256i)a, (__m256i)b);
   const __m256i halves_high = _mm256_packus_epi32((__m256i)c, (__m256i)d);
   const __m256i bytes = _mm256_packus_epi16(halves_low, halves_high);
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  _mm256_storeu_si256((__m256i*)to, _mm256_permutevar8x32_epi32(bytes, order));
+  store_past<kPast>(to, _mm256_permutevar8x32_epi32(bytes, order));
 #elif defined(__SSE2__)
   const __m128i halves_low = _mm_packs_epi32((__m128i)a, (__m128i)b);
   const __m128i halves_high = _mm_packs_epi32((__m128i)c, (__m128i)d);
-  _mm_storeu_si128((__m128i*)to, _mm_packus_epi16(halves_low, halves_high));
+  store_past<kPast>(to, _mm_packus_epi16(halves_low, halves_high));
 #else
   store(to, __builtin_convertvector(a, Byte));
   store(to + kLanes, __builtin_convertvector(b, Byte));
@@ -129,6 +135,7 @@ inline void store_codes(uint8_t* to, const Bits (&magnitudes)[4], const Float (&
 
 // The same for two vectors of 16-bit elements: magnitudes[0] and [2] belong to the even elements of
 // words[0] and [1], [1] and [3] to the odd ones.
+template <bool kPast>
 inline void store_paired_codes(uint8_t* to, const Bits (&magnitudes)[4], const Bits (&words)[2]) {
   const Bits low =
       with_sign(magnitudes[0], words[0] << 16) | (with_sign(magnitudes[1], words[0]) << 16);
@@ -137,12 +144,12 @@ inline void store_paired_codes(uint8_t* to, const Bits (&magnitudes)[4], const B
 #if DEEPGEMM_LANES == 16
   const __m512i bytes = _mm512_packus_epi16((__m512i)low, (__m512i)high);
   const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
-  _mm512_storeu_si512(to, _mm512_maskz_permutexvar_epi64(0xff, order, bytes));
+  store_past<kPast>(to, _mm512_maskz_permutexvar_epi64(0xff, order, bytes));
 #elif DEEPGEMM_LANES == 8
   const __m256i bytes = _mm256_packus_epi16((__m256i)low, (__m256i)high);
-  _mm256_storeu_si256((__m256i*)to, _mm256_permute4x64_epi64(bytes, 0xd8));
+  store_past<kPast>(to, _mm256_permute4x64_epi64(bytes, 0xd8));
 #elif defined(__SSE2__)
-  _mm_storeu_si128((__m128i*)to, _mm_packus_epi16((__m128i)low, (__m128i)high));
+  store_past<kPast>(to, _mm_packus_epi16((__m128i)low, (__m128i)high));
 #else
   store(to, __builtin_convertvector((Words)low, WordBytes));
   store(to + 2 * kLanes, __builtin_convertvector((Words)high, WordBytes));

@@ -19,16 +19,34 @@ struct ScaleCursor {
   int64_t stride;
 };
 
+// Rows that share their blocks' scales, and where their codes go.
+struct BlockRows {
+  const char* source;
+  int64_t row_bytes;
+  int64_t rows;
+  int64_t count;
+  uint8_t* values;
+  int64_t values_row_stride;
+};
+
+// How codes are made and stored. The source of `special` may hold NaN, infinities or values beyond
+// 448 once scaled. `past` stores past the caches, which spares memory the reading of lines that are
+// then overwritten; its values begin at a cache line, and stream_fence() has to follow.
+enum class Encoding : uint8_t { cached, past, special };
+
 // Source pointers are to elements of the row's type, arrays of kernels are indexed by FloatType.
-// `special` says that the source may hold NaN, infinities or values beyond 448 once scaled.
 struct CastKernels {
-  void (*quantize_row[3])(const void* source, int64_t count, uint8_t* values, ScaleCursor scales);
+  // `encoding` is cached or past: the kernel finds out itself whether the source is special.
+  void (*quantize_row[3])(const void* source, int64_t count, uint8_t* values, ScaleCursor scales,
+                          Encoding encoding);
   // amax[b] = largest finite |x|, as an f32 pattern, over `rows` rows of the b-th 128 columns;
-  // count <= kSpanColumns. Returns whether NaN or an infinity was seen.
+  // count <= kSpanColumns, and amax has room for kSpanBlocks. Returns whether NaN or an infinity
+  // was seen.
   bool (*amax_blocks[3])(const void* source, int64_t row_bytes, int64_t rows, int64_t count,
                          uint32_t* amax);
-  void (*encode_blocks[3])(const void* source, int64_t count, const float* inverses, bool special,
-                           uint8_t* values);  // one inverse per 128 columns
+  // One inverse per 128 columns. What lies `ahead` elements behind the source is fetched meanwhile.
+  void (*encode_blocks[3])(const BlockRows& rows, const float* inverses, Encoding encoding,
+                           int64_t ahead);
   // Scales and their inverses; the arrays have room for a multiple of 16 elements.
   void (*scale_blocks)(const uint32_t* amax, int64_t count, ScaleFormat format, float* scales,
                        float* inverses);
@@ -45,6 +63,13 @@ struct CastKernels {
 };
 
 const CastKernels& cast_kernels(Isa isa);
+
+// Orders what was stored past the caches before whatever this thread publishes next.
+inline void stream_fence() {
+#if defined(__SSE2__)
+  __builtin_ia32_sfence();
+#endif
+}
 
 extern const CastKernels kCastKernelsBaseline;
 extern const CastKernels kCastKernelsAvx2;

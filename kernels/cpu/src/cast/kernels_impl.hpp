@@ -1,21 +1,12 @@
 // Bodies of CastKernels over the vectors of one translation unit.
 #pragma once
 
-#include <type_traits>
-
-#include "cast/e4m3_vectors.hpp"
-#include "cast/kernels.hpp"
+#include "cast/amax_impl.hpp"
+#include "cast/encode_impl.hpp"
 #include "cast/transpose_impl.hpp"
 
 namespace deepgemm::cpu {
 namespace {
-
-constexpr int64_t kUnit = 4 * kLanes;  // elements whose codes fill one store
-
-template <class Memory>
-const typename Memory::Element* elements(const void* source) {
-  return static_cast<const typename Memory::Element*>(source);
-}
 
 // A ue8m0 code is the exponent of its scale.
 inline void put_scale(const ScaleCursor& cursor, int64_t block, float scale) {
@@ -25,166 +16,6 @@ inline void put_scale(const ScaleCursor& cursor, int64_t block, float scale) {
     static_cast<uint8_t*>(cursor.data)[block * cursor.stride] =
         static_cast<uint8_t>(bits_of(scale) >> 23);
   }
-}
-
-inline uint32_t finite_or_zero(uint32_t pattern, uint32_t infinity) {
-  return pattern < infinity ? pattern : 0u;
-}
-
-inline Bits finite_or_zero(Bits pattern, uint32_t infinity) {
-  return pattern & (Bits)((Int)pattern < (int32_t)infinity);
-}
-
-inline Words finite_or_zero(Words pattern, uint32_t infinity) {
-  return pattern & (Words)((SignedWords)pattern < static_cast<int16_t>(infinity));
-}
-
-template <class Memory>
-inline uint32_t element_pattern(const typename Memory::Element* from) {
-  if constexpr (sizeof *from == 4) return bits_of(*from) & Memory::kPatternMask;
-  return static_cast<uint32_t>(*from) & Memory::kPatternMask;
-}
-
-// Raises best to the patterns of [from, from + count), those of finite elements when kFinite.
-template <class Memory, bool kFinite>
-inline void raise(typename Memory::Pattern& best, const typename Memory::Element* from) {
-  using Pattern = typename Memory::Pattern;
-  using Lane = typename std::conditional_t<sizeof *from == 4, uint32_t, uint16_t>;
-  constexpr int64_t kPerVector = sizeof(Pattern) / sizeof *from;
-  Pattern rest[2] = {best, Pattern{}};
-#pragma GCC unroll 32
-  for (int64_t i = 0; i < kScaleBlock; i += kPerVector) {
-    Pattern pattern = load<Pattern>(from + i) & static_cast<Lane>(Memory::kPatternMask);
-    if constexpr (kFinite) pattern = finite_or_zero(pattern, Memory::kInfinity);
-    rest[i / kPerVector % 2] = larger(rest[i / kPerVector % 2], pattern);
-  }
-  best = larger(rest[0], rest[1]);
-}
-
-template <class Memory, bool kFinite>
-uint32_t amax_tail(const char* source, int64_t row_bytes, int64_t rows, int64_t count) {
-  uint32_t best = 0;
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto* from = elements<Memory>(source + r * row_bytes);
-    for (int64_t i = 0; i < count; ++i) {
-      uint32_t pattern = element_pattern<Memory>(from + i);
-      if constexpr (kFinite) pattern = finite_or_zero(pattern, Memory::kInfinity);
-      best = pattern > best ? pattern : best;
-    }
-  }
-  return best;
-}
-
-// The largest pattern of each block; returns the largest of all. Rows run outside, so that memory
-// is read in long pieces.
-template <class Memory, bool kFinite>
-uint32_t amax_patterns(const char* source, int64_t row_bytes, int64_t rows, int64_t count,
-                       uint32_t* patterns) {
-  const int64_t whole = count / kScaleBlock;
-  typename Memory::Pattern best[kSpanBlocks];
-  for (int64_t b = 0; b < whole; ++b) best[b] = typename Memory::Pattern{};
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto* from = elements<Memory>(source + r * row_bytes);
-    for (int64_t b = 0; b < whole; ++b) raise<Memory, kFinite>(best[b], from + b * kScaleBlock);
-  }
-  uint32_t largest = 0;
-  for (int64_t b = 0; b * kScaleBlock < count; ++b) {
-    const int64_t at = b * kScaleBlock;
-    patterns[b] = b < whole
-                      ? largest_lane(best[b])
-                      : amax_tail<Memory, kFinite>(
-                            source + at * static_cast<int64_t>(sizeof(typename Memory::Element)),
-                            row_bytes, rows, count - at);
-    largest = patterns[b] > largest ? patterns[b] : largest;
-  }
-  return largest;
-}
-
-template <class Memory>
-bool amax_blocks(const void* source, int64_t row_bytes, int64_t rows, int64_t count,
-                 uint32_t* amax) {
-  const char* from = static_cast<const char*>(source);
-  const bool special =
-      amax_patterns<Memory, false>(from, row_bytes, rows, count, amax) >= Memory::kInfinity;
-  if (special) amax_patterns<Memory, true>(from, row_bytes, rows, count, amax);
-  for (int64_t b = 0; b * kScaleBlock < count; ++b) amax[b] = Memory::f32_pattern(amax[b]);
-  return special;
-}
-
-// kUnit values already scaled.
-template <bool kSpecial>
-inline void encode_values(const Float (&values)[4], uint8_t* to) {
-  const Bits magnitudes[4] = {
-      e4m3_magnitudes<kSpecial>(values[0]), e4m3_magnitudes<kSpecial>(values[1]),
-      e4m3_magnitudes<kSpecial>(values[2]), e4m3_magnitudes<kSpecial>(values[3])};
-  store_codes(to, magnitudes, values);
-}
-
-template <class Memory, bool kSpecial>
-inline void encode_unit(const typename Memory::Element* from, Float inverse, uint8_t* to) {
-  if constexpr (std::is_same_v<Memory, Bf16Memory>) {
-    // Two elements per 32-bit lane: the odd ones are already in place as f32.
-    const Bits words[2] = {load<Bits>(from), load<Bits>(from + 2 * kLanes)};
-    const Bits magnitudes[4] = {
-        e4m3_magnitudes<kSpecial>((Float)(words[0] << 16) * inverse),
-        e4m3_magnitudes<kSpecial>((Float)(words[0] & 0xffff0000u) * inverse),
-        e4m3_magnitudes<kSpecial>((Float)(words[1] << 16) * inverse),
-        e4m3_magnitudes<kSpecial>((Float)(words[1] & 0xffff0000u) * inverse)};
-    store_paired_codes(to, magnitudes, words);
-  } else {
-    const Float values[4] = {Memory::load_vector(from) * inverse,
-                             Memory::load_vector(from + kLanes) * inverse,
-                             Memory::load_vector(from + 2 * kLanes) * inverse,
-                             Memory::load_vector(from + 3 * kLanes) * inverse};
-    encode_values<kSpecial>(values, to);
-  }
-}
-
-// Encoding reads what the maximum has just brought into the cache, and so leaves memory idle: it
-// asks for what comes next, which is the span to the right of its own: into the first-level cache
-// when that is one row, into the second when it is many. An address outside the matrix does
-// nothing.
-constexpr int kFirstLevel = 3;
-constexpr int kSecondLevel = 2;
-
-template <class Memory, int kLocality>
-inline void prefetch_block(const typename Memory::Element* from, int64_t distance) {
-  const auto address =
-      reinterpret_cast<uintptr_t>(from) + static_cast<uintptr_t>(distance) * sizeof *from;
-#pragma GCC unroll 8
-  for (uintptr_t byte = 0; byte < kScaleBlock * sizeof *from; byte += 64) {
-    __builtin_prefetch(reinterpret_cast<const void*>(address + byte), 0, kLocality);
-  }
-}
-
-template <class Memory, bool kSpecial, int kLocality>
-void encode_block_row(const typename Memory::Element* from, int64_t count, const float* inverse,
-                      uint8_t* to) {
-  int64_t i = 0;
-  for (; i + kScaleBlock <= count; i += kScaleBlock) {
-    const Float factor = splat(inverse[i / kScaleBlock]);
-    prefetch_block<Memory, kLocality>(from + i, count);
-#pragma GCC unroll 2
-    for (int64_t j = 0; j < kScaleBlock; j += kUnit) {
-      encode_unit<Memory, kSpecial>(from + i + j, factor, to + i + j);
-    }
-  }
-  for (; i < count; ++i) {
-    to[i] = e4m3_from_f32(Memory::decode(from[i]) * inverse[i / kScaleBlock]);
-  }
-}
-
-template <class Memory, int kLocality>
-void encode_row(const typename Memory::Element* from, int64_t count, const float* inverse,
-                bool special, uint8_t* to) {
-  if (special) return encode_block_row<Memory, true, kLocality>(from, count, inverse, to);
-  encode_block_row<Memory, false, kLocality>(from, count, inverse, to);
-}
-
-template <class Memory>
-void encode_blocks(const void* source, int64_t count, const float* inverse, bool special,
-                   uint8_t* to) {
-  encode_row<Memory, kSecondLevel>(elements<Memory>(source), count, inverse, special, to);
 }
 
 // The rule of cast.hpp for `count` blocks, in whole vectors: the arrays have room for
@@ -205,7 +36,8 @@ void scale_blocks(const uint32_t* amax, int64_t count, ScaleFormat format, float
 }
 
 template <class Memory>
-void quantize_row(const void* source, int64_t count, uint8_t* to, ScaleCursor cursor) {
+void quantize_row(const void* source, int64_t count, uint8_t* to, ScaleCursor cursor,
+                  Encoding encoding) {
   const auto* from = elements<Memory>(source);
   alignas(64) uint32_t amax[kSpanBlocks] = {};
   alignas(64) float scales[kSpanBlocks];
@@ -216,7 +48,9 @@ void quantize_row(const void* source, int64_t count, uint8_t* to, ScaleCursor cu
     const bool special = amax_blocks<Memory>(from + i, 0, 1, span, amax);
     scale_blocks(amax, blocks, cursor.format, scales, inverses);
     for (int64_t b = 0; b < blocks; ++b) put_scale(cursor, i / kScaleBlock + b, scales[b]);
-    encode_row<Memory, kFirstLevel>(from + i, span, inverses, special, to + i);
+    const BlockRows row{reinterpret_cast<const char*>(from + i), 0, 1, span, to + i, 0};
+    encode<Memory, kFirstLevel>(row, inverses, special ? Encoding::special : encoding,
+                                kSpanColumns);
   }
 }
 
@@ -240,7 +74,7 @@ bool amax_columns(const void* source, int64_t count, uint32_t* amax) {
   return largest >= kInfinityBits;
 }
 
-template <class Memory, bool kSpecial>
+template <class Memory, Encoding kEncoding>
 void encode_scaled(const typename Memory::Element* from, int64_t count, const float* inverse,
                    uint8_t* to) {
   int64_t i = 0;
@@ -251,7 +85,7 @@ void encode_scaled(const typename Memory::Element* from, int64_t count, const fl
       const int64_t at = i + j * kLanes;
       values[j] = Memory::load_vector(from + at) * load<Float>(inverse + at);
     }
-    encode_values<kSpecial>(values, to + i);
+    encode_values<kEncoding>(values, to + i);
   }
   for (; i < count; ++i) to[i] = e4m3_from_f32(Memory::decode(from[i]) * inverse[i]);
 }
@@ -259,8 +93,9 @@ void encode_scaled(const typename Memory::Element* from, int64_t count, const fl
 template <class Memory>
 void encode_columns(const void* source, int64_t count, const float* inverse, bool special,
                     uint8_t* to) {
-  if (special) return encode_scaled<Memory, true>(elements<Memory>(source), count, inverse, to);
-  encode_scaled<Memory, false>(elements<Memory>(source), count, inverse, to);
+  const auto encode =
+      special ? encode_scaled<Memory, Encoding::special> : encode_scaled<Memory, Encoding::cached>;
+  encode(elements<Memory>(source), count, inverse, to);
 }
 
 template <class Memory>

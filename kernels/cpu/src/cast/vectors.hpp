@@ -42,7 +42,25 @@ inline void store(void* to, Vector value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-inline Float splat(float value) { return Float{} + value; }
+// As store, past the caches: `to` is aligned to the vector. Whoever reads the bytes on another
+// thread needs a stream_fence() in between. Only where the processor can.
+template <bool kPast, class Vector>
+inline void store_past(void* to, Vector value) {
+#if defined(__SSE2__)
+  if constexpr (kPast) {
+    if constexpr (sizeof(Vector) == 16) return _mm_stream_si128((__m128i*)to, (__m128i)value);
+#if DEEPGEMM_LANES >= 8
+    if constexpr (sizeof(Vector) == 32) return _mm256_stream_si256((__m256i*)to, (__m256i)value);
+#endif
+#if DEEPGEMM_LANES == 16
+    if constexpr (sizeof(Vector) == 64) return _mm512_stream_si512((__m512i*)to, (__m512i)value);
+#endif
+  }
+#endif
+  store(to, value);
+}
+
+inline Float splat(float value) { return value - Float{}; }  // adding zero would change -0
 inline Bits splat_bits(uint32_t value) { return Bits{} + value; }
 
 // Lane-wise maximum and minimum of patterns without a sign bit, where signed order is the right
@@ -54,7 +72,6 @@ inline Words larger(Words a, Words b) {
 }
 
 typedef int32_t Quad __attribute__((vector_size(16)));
-typedef int16_t Octet __attribute__((vector_size(16)));
 
 inline uint32_t largest_of(Quad value) {
   const Quad other = __builtin_shuffle(value, Quad{2, 3, 0, 1});
@@ -64,43 +81,23 @@ inline uint32_t largest_of(Quad value) {
   return static_cast<uint32_t>(value[0]);
 }
 
-inline uint32_t largest_of(Octet value) {
-#if defined(__SSE4_1__)
-  const __m128i least = _mm_minpos_epu16((__m128i)~value);
-  return ~static_cast<uint32_t>(_mm_cvtsi128_si32(least)) & 0xffffu;
-#else
-  const Octet four = __builtin_shuffle(value, Octet{4, 5, 6, 7, 0, 1, 2, 3});
-  value = value > four ? value : four;
-  const Octet two = __builtin_shuffle(value, Octet{2, 3, 0, 1, 6, 7, 4, 5});
-  value = value > two ? value : two;
-  const Octet one = __builtin_shuffle(value, Octet{1, 0, 3, 2, 5, 4, 7, 6});
-  value = value > one ? value : one;
-  return static_cast<uint32_t>(value[0]);
-#endif
-}
-
-// The largest lane of a vector of Quads or Octets, 16 bytes after the other.
-template <class Part, class Vector>
-inline uint32_t largest_lane(Vector value) {
+inline uint32_t largest_lane(Bits value) {
 #if DEEPGEMM_LANES == 16
-  const Part a = (Part)_mm512_maskz_extracti32x4_epi32(0xf, (__m512i)value, 0);
-  const Part b = (Part)_mm512_maskz_extracti32x4_epi32(0xf, (__m512i)value, 1);
-  const Part c = (Part)_mm512_maskz_extracti32x4_epi32(0xf, (__m512i)value, 2);
-  const Part d = (Part)_mm512_maskz_extracti32x4_epi32(0xf, (__m512i)value, 3);
-  const Part low = a > b ? a : b;
-  const Part high = c > d ? c : d;
+  const Quad a = (Quad)_mm512_maskz_extracti32x4_epi32(0xf, (__m512i)value, 0);
+  const Quad b = (Quad)_mm512_maskz_extracti32x4_epi32(0xf, (__m512i)value, 1);
+  const Quad c = (Quad)_mm512_maskz_extracti32x4_epi32(0xf, (__m512i)value, 2);
+  const Quad d = (Quad)_mm512_maskz_extracti32x4_epi32(0xf, (__m512i)value, 3);
+  const Quad low = a > b ? a : b;
+  const Quad high = c > d ? c : d;
   return largest_of(low > high ? low : high);
 #elif DEEPGEMM_LANES == 8
-  const Part low = (Part)_mm256_castsi256_si128((__m256i)value);
-  const Part high = (Part)_mm256_extracti128_si256((__m256i)value, 1);
+  const Quad low = (Quad)_mm256_castsi256_si128((__m256i)value);
+  const Quad high = (Quad)_mm256_extracti128_si256((__m256i)value, 1);
   return largest_of(low > high ? low : high);
 #else
-  return largest_of((Part)value);
+  return largest_of((Quad)value);
 #endif
 }
-
-inline uint32_t largest_lane(Bits value) { return largest_lane<Quad>(value); }
-inline uint32_t largest_lane(Words value) { return largest_lane<Octet>(value); }
 
 inline Float f16_to_float(Half code) {
 #if DEEPGEMM_LANES == 16

@@ -57,7 +57,8 @@ void swiglu_quantize(Pool& pool, Isa isa, const SwigluQuantizeArgs& args) {
         const int64_t at = scale_index(args.scales, 0, row, column / kScaleBlock);
         quantize_row(activation, count, args.values + row * args.values_row_stride + column,
                      {static_cast<char*>(args.scales.data) + at * bytes, args.scales.format,
-                      args.scales.column_stride});
+                      args.scales.column_stride},
+                     Encoding::cached);
       });
 }
 
