@@ -5,15 +5,29 @@ import { list, notEmpty, understood, wholeNumber } from '../command-line.js'
 import { type GpuCase, gpuCase, gpuCases } from './cases.js'
 import { GROUP_LAYOUTS, type LayerCase, layerCases, type MoeCase, moeCases } from './moe/cases.js'
 
-const PEERS = ['deepgemm', 'deepgemm_dependent', 'cublaslt'] as const
+export const PEERS = [
+  'deepgemm',
+  'deepgemm_dependent',
+  'cublaslt',
+  'cublaslt_tensor',
+  'triton',
+] as const
+/** Those that the rows of `gpu` and `gpu-moe` have columns for. */
+const COLUMN_PEERS: readonly PeerName[] = PEERS.slice(0, 3)
+/** Compositions of the fused layer. */
+export const LAYER_PEERS = ['torch_layer', 'triton_layer'] as const
+export type LayerPeerName = (typeof LAYER_PEERS)[number]
 export type PeerName = (typeof PEERS)[number]
+export type AnyPeerName = PeerName | LayerPeerName
+/** Those that rows of grouped products and layers have columns for. */
+const MOE_PEERS: readonly AnyPeerName[] = ['deepgemm', 'cublaslt', ...LAYER_PEERS]
 
 /** What the benchmarks of dense and of grouped products share. */
 export type CommonOptions = {
   /** Where the JSON goes; undefined: nowhere. */
   readonly out: string | undefined
   readonly quick: boolean
-  readonly peers: readonly PeerName[]
+  readonly peers: readonly AnyPeerName[]
   /** The Python that runs the peers; undefined: the first python3 on the PATH. */
   readonly python: string | undefined
   readonly rounds: number
@@ -38,7 +52,8 @@ export const GPU_USAGE: string = `usage: node tools/bench/dist/main.js gpu [opti
                       gpu: M,N,K, or wgrad:M,N,K for a gradient
                       gpu-moe: LAYOUT:GROUPS,M,N,K with the M that groups are expected to have, or
                       layer:EXPERTS,TOKENS,HIDDEN,INTERMEDIATE
-  --peers <list>      of ${PEERS.join(',')} (default all), or none
+  --peers <list>      of ${COLUMN_PEERS.join(',')}; gpu-moe: of
+                      ${MOE_PEERS.join(',')} (default all), or none
   --python <file>     the Python that has the peers (default: python3 on the PATH)
   --rounds <count>    turns of every contestant (default 3)
   --replays <count>   replays of a graph in each turn (default 15)
@@ -68,13 +83,13 @@ const MOST_EXTENT = 2 ** 31 - 1
 
 /** @throws {OptionError} for anything that is not understood. */
 export function parseGpuOptions(args: readonly string[]): GpuOptions {
-  const { common, only } = parsedOptions(args)
+  const { common, only } = parsedOptions(args, COLUMN_PEERS)
   return { ...common, cases: only?.map(onlyCase) ?? gpuCases(common.quick) }
 }
 
 /** @throws {OptionError} for anything that is not understood. */
 export function parseMoeOptions(args: readonly string[]): MoeOptions {
-  const { common, only } = parsedOptions(args)
+  const { common, only } = parsedOptions(args, MOE_PEERS)
   if (only === undefined) {
     return { ...common, cases: moeCases(common.quick), layers: layerCases(common.quick) }
   }
@@ -88,7 +103,7 @@ export function parseMoeOptions(args: readonly string[]): MoeOptions {
 
 type Parsed = { readonly common: CommonOptions; readonly only: readonly string[] | undefined }
 
-function parsedOptions(args: readonly string[]): Parsed {
+function parsedOptions(args: readonly string[], peers: readonly AnyPeerName[]): Parsed {
   const { values, positionals } = understood(args, OPTIONS)
   if (positionals.length !== 1) {
     throw new OptionError('The command line is not understood', {
@@ -100,7 +115,7 @@ function parsedOptions(args: readonly string[]): Parsed {
   const common = {
     out: notEmpty('--out', values.out, 'a file'),
     quick,
-    peers: peerList(values.peers ?? PEERS.join(',')),
+    peers: peerList(values.peers ?? peers.join(','), peers),
     python: notEmpty('--python', values.python, 'a file'),
     rounds: wholeNumber('--rounds', values.rounds ?? (quick ? '1' : '3'), MOST_ROUNDS),
     replays: wholeNumber('--replays', values.replays ?? (quick ? '3' : '15'), MOST_REPLAYS),
@@ -140,14 +155,14 @@ function onlyCase(text: string): GpuCase {
   return isGradient ? { problem: 'wgrad', m, n, k } : gpuCase(m, n, k)
 }
 
-function peerList(text: string): readonly PeerName[] {
+function peerList(text: string, known: readonly AnyPeerName[]): readonly AnyPeerName[] {
   if (text === 'none') return []
   return list(text).map((name) => {
-    const found = PEERS.find((peer) => peer === name)
+    const found = known.find((peer) => peer === name)
     if (found !== undefined) return found
     throw new OptionError('The option --peers has a wrong value', {
       given: name === '' ? 'nothing' : name,
-      allowed: `${PEERS.join(', ')}, or none`,
+      allowed: `${known.join(', ')}, or none`,
     })
   })
 }

@@ -5,7 +5,7 @@ import { delimiter, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NativeError } from 'deepgemm'
 import { JsonProcess, type JsonProcessOptions } from './json-process.js'
-import type { PeerName } from './options.js'
+import type { AnyPeerName, PeerName } from './options.js'
 import { MOST_ERROR } from './rows.js'
 import type { Contestant } from './turns.js'
 
@@ -17,10 +17,16 @@ type Hello = {
   readonly peers: Readonly<Record<string, string>>
   readonly missing: Readonly<Record<string, string>>
 }
-type Prepared = Readonly<Partial<Record<PeerName, { error?: number; refused?: string }>>>
+type Prepared = Readonly<Partial<Record<AnyPeerName, { error?: number; refused?: string }>>>
 
-/** What gpu_peers.py prepares: dense products and gradients, or grouped ones. */
-type PrepareVerb = 'prepare' | 'prepare_grouped'
+/** What gpu_peers.py prepares: dense products and gradients, grouped ones, or layers. */
+type PrepareVerb = 'prepare' | 'prepare_grouped' | 'prepare_layer'
+
+/** A peer whose product is right. */
+export type PreparedPeer<Name extends AnyPeerName = PeerName> = Contestant<Name> & {
+  /** 1 - 2 sum(xy) / sum(x^2 + y^2) of its first product. */
+  readonly error: number
+}
 
 /** Absolute path of the first python3 on the PATH; relative entries are not followed. */
 export function findPython(path: string | undefined): string | undefined {
@@ -58,7 +64,10 @@ export class GpuPeers {
     this.#process = process
   }
 
-  static async start(options: JsonProcessOptions, names: readonly PeerName[]): Promise<GpuPeers> {
+  static async start(
+    options: JsonProcessOptions,
+    names: readonly AnyPeerName[],
+  ): Promise<GpuPeers> {
     const peers = new GpuPeers(new JsonProcess(options))
     const hello = (await peers.#asked('hello', { peers: names })) as Hello | undefined
     Object.assign(peers.versions, hello?.peers)
@@ -78,10 +87,13 @@ export class GpuPeers {
    * Makes operands and graphs for the product that `verb` and its members ask for; resolves with
    * the peers that do it. They can be asked for times until the next product is prepared.
    */
-  async prepare(verb: PrepareVerb, members: object): Promise<readonly Contestant<PeerName>[]> {
+  async prepare<Name extends AnyPeerName = PeerName>(
+    verb: PrepareVerb,
+    members: object,
+  ): Promise<readonly PreparedPeer<Name>[]> {
     const answer = (await this.#asked(verb, members)) as Prepared | undefined
     const turn = ++this.#turn
-    const names = Object.keys(answer ?? {}) as PeerName[]
+    const names = Object.keys(answer ?? {}) as Name[]
     const able = names.filter((name) => {
       const reason = refusalOf(answer?.[name])
       if (reason !== undefined) this.#miss(`${name}, ${productName(members)}: ${reason}`)
@@ -89,12 +101,13 @@ export class GpuPeers {
     })
     return able.map((name) => ({
       name,
+      error: answer?.[name]?.error ?? Number.NaN,
       times: async (replays) => (turn === this.#turn ? this.#measured(name, replays) : []),
     }))
   }
 
   /** Microseconds per launch of every replay; none when the process is gone. */
-  async #measured(peer: PeerName, replays: number): Promise<readonly number[]> {
+  async #measured(peer: AnyPeerName, replays: number): Promise<readonly number[]> {
     const answer = (await this.#asked('measure', { peer, replays })) as { us: number[] } | undefined
     return answer?.us ?? []
   }
@@ -127,7 +140,7 @@ function productName(members: object): string {
 }
 
 /** Why a peer's product does not count; undefined when it does. */
-function refusalOf(answer: Prepared[PeerName]): string | undefined {
+function refusalOf(answer: Prepared[AnyPeerName]): string | undefined {
   if (answer?.refused !== undefined) return answer.refused
   const error = answer?.error ?? Number.NaN
   return error <= MOST_ERROR ? undefined : `its error is ${error}`
