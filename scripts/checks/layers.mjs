@@ -24,7 +24,7 @@ const ALLOWED = {
   deepgemm: LIBRARY,
   'moe-server': ['deepgemm'],
   'tiny-moe': ['deepgemm'],
-  cli: [...LIBRARY, 'deepgemm', 'tiny-moe'],
+  cli: [...LIBRARY, 'deepgemm', 'bench', 'tiny-moe'],
   bench: [...LIBRARY, 'deepgemm'],
   testing: ['core'],
 }

@@ -5,7 +5,12 @@
 //   prepare <slot> <m> <n> <k> <packed> <copies>  packed 0: B row-major [N, K], as checkpoints have
 //                                                 it; 1: in the layout that oneDNN prefers
 //   run <slot>                                    seconds of one product; its copy of B is the next
+//   error <slot>                                  1 - 2 sum(xy) / sum(x^2 + y^2) against float64
+//                                                 of elements all over the product
+#include <algorithm>
+#include <bit>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <random>
@@ -39,11 +44,23 @@ void fill_random(const memory& target) {
   }
 }
 
+double value(const memory& from, int64_t at) {
+  const uint16_t bits = static_cast<const uint16_t*>(from.get_data_handle())[at];
+  return std::bit_cast<float>(uint32_t{bits} << 16);
+}
+
+// Up to 16 positions of so many, the first and the last included.
+std::vector<int64_t> sampled(int64_t count) {
+  const int64_t taken = std::min<int64_t>(16, count);
+  std::vector<int64_t> positions{0};
+  for (int64_t i = 1; i < taken; ++i) positions.push_back(i * (count - 1) / (taken - 1));
+  return positions;
+}
+
 class Product {
  public:
-  Product(const dnnl::engine& engine, std::istream& in) {
-    const int64_t m = bounded(in, 1, 1 << 20), n = bounded(in, 1, 1 << 20);
-    const int64_t k = bounded(in, 1, 1 << 20);
+  Product(const dnnl::engine& engine, std::istream& in)
+      : m(bounded(in, 1, 1 << 20)), n(bounded(in, 1, 1 << 20)), k(bounded(in, 1, 1 << 20)) {
     const bool packed = bounded(in, 0, 1) == 1;
     const int64_t copies = bounded(in, 1, 1024);
     const memory::desc a({m, k}, Type::bf16, Tag::ab);
@@ -55,12 +72,12 @@ class Product {
     a_ = allocate(a, engine);
     d_ = allocate(d, engine);
     fill_random(a_);
-    memory source(plain, engine);
-    fill_random(source);
+    source_ = allocate(plain, engine);
+    fill_random(source_);
     dnnl::stream stream(engine);
     for (int64_t copy = 0; copy < copies; ++copy) {
       b_.push_back(allocate(description.weights_desc(), engine));
-      dnnl::reorder(source, b_.back()).execute(stream, source, b_.back());
+      dnnl::reorder(source_, b_.back()).execute(stream, source_, b_.back());
     }
     stream.wait();
   }
@@ -73,15 +90,31 @@ class Product {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
+  double error() const {
+    double products = 0, squares = 0;
+    for (const int64_t i : sampled(m)) {
+      for (const int64_t j : sampled(n)) {
+        double want = 0;
+        for (int64_t at = 0; at < k; ++at)
+          want += value(a_, i * k + at) * value(source_, j * k + at);
+        const double got = value(d_, i * n + j);
+        products += want * got;
+        squares += want * want + got * got;
+      }
+    }
+    return std::abs(1 - 2 * products / squares);
+  }
+
  private:
   memory allocate(const memory::desc& description, const dnnl::engine& engine) {
     bytes_.emplace_back(description.get_size());
     return memory(description, engine, bytes_.back().data());
   }
 
+  const int64_t m, n, k;
   dnnl::matmul primitive_;
   std::vector<deepgemm::bench::Bytes> bytes_;
-  memory a_, d_;
+  memory a_, d_, source_;
   std::vector<memory> b_;
   size_t next_ = 0;
 };
@@ -104,9 +137,9 @@ int main() {
       return 0;
     }
     const auto found = slots.find(slot);
-    if (command != "run" || found == slots.end()) {
+    if ((command != "run" && command != "error") || found == slots.end()) {
       throw std::invalid_argument("unknown command " + command + ", or nothing prepared");
     }
-    return found->second.run(stream);
+    return command == "run" ? found->second.run(stream) : found->second.error();
   });
 }

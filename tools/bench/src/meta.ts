@@ -2,13 +2,11 @@
 
 import { execFile } from 'node:child_process'
 import { cpus, loadavg, release, type } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { checkout } from './native/folders.js'
 import type { Meta } from './report.js'
 
 type Known = Pick<Meta, 'command' | 'pairs' | 'quick' | 'peers'>
-
-const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** All but the load afterwards. */
 export async function startMeta(known: Known): Promise<Omit<Meta, 'load_after'>> {
@@ -33,7 +31,9 @@ export function loads(): number[] {
 /** Commit of the sources, marked when what is measured differs from it; `unknown` without git. */
 export async function commit(measured: readonly string[]): Promise<string> {
   const git = async (...args: string[]): Promise<string> =>
-    (await promisify(execFile)('git', args, { cwd: REPOSITORY })).stdout.trim()
+    (await promisify(execFile)('git', args, { cwd: checkout })).stdout.trim()
+  // Elsewhere git would tell of a repository that is not ours.
+  if (checkout === undefined) return 'unknown'
   try {
     const head = await git('rev-parse', '--short=12', 'HEAD')
     const changed = await git('status', '--porcelain', '--untracked-files=no', '--', ...measured)

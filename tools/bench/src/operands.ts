@@ -2,7 +2,7 @@
 
 import { allocateQuantized } from '@deepgemm/runtime'
 import type { Device, QuantizedTensor, Recipe } from 'deepgemm'
-import { randomCodes } from './random.js'
+import { randomCodes, uniformArray } from './random.js'
 
 const SCALE = 0.01
 
@@ -23,7 +23,8 @@ export async function randomQuantized(
     const length = Math.min(PATTERN_BYTES, values.byteLength - at)
     await values.storage.write(at, pattern.subarray(0, length))
   }
-  const grid = new Float32Array(scales.tensor.size).fill(SCALE)
+  // Different ones: a product that takes the wrong scale is wrong.
+  const grid = uniformArray(scales.tensor.size, 2).map((value) => SCALE * (1 + value / 2))
   await scales.tensor.storage.write(0, new Uint8Array(grid.buffer))
   return tensor
 }

@@ -58,10 +58,10 @@ describe('peers in another process', () => {
 
   it.each([
     ['ends', /ended with 3/],
-    ['silent', /no answer to measure in 0.3 s/],
+    ['silent', /no answer to measure in 3 s/],
     ['babbles', /the answer "Compiling/],
   ])('are missing from then on when their process %s', async (manner, reason) => {
-    const peers = await start(manner, 300)
+    const peers = await start(manner, 3000)
     const [peer] = await peers.prepare('prepare', gpuCase(1, 8, 16))
     expect(await peer?.times(1)).toEqual([])
     expect(await peer?.times(1)).toEqual([])

@@ -9,6 +9,7 @@ import { quantizeCommand } from './commands/quantize.js'
 import { verifyCommand } from './commands/verify.js'
 import type { RawOptions } from './options.js'
 import type { Terminal } from './output/terminal.js'
+import { benchCommands } from './program/bench.js'
 import { cacheCommands } from './program/cache.js'
 import type { On, TerminalFactory } from './program/terminal-factory.js'
 
@@ -21,6 +22,7 @@ export function program(version: string, terminal: TerminalFactory): CAC {
   checkpointCommands(cli, on)
   modelCommands(cli, on)
   machineCommands(cli, on)
+  benchCommands(cli, on)
   cacheCommands(cli, on)
   cli.help()
   cli.version(version)

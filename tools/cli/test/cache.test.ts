@@ -195,7 +195,7 @@ const TARGET = { maxTokens: 8, multiprocessors: 132 }
 
 describe('what a warm-up is planned from', () => {
   it('has the shapes of named models that the tests of the library use', () => {
-    expect(MODEL_NAMES).toEqual(Object.keys(MODEL_SHAPES))
+    expect(MODEL_NAMES).toEqual(expect.arrayContaining(Object.keys(MODEL_SHAPES)))
     for (const [name, { layers, topK }] of Object.entries(MODEL_SHAPES)) {
       const { layers: dense = [], moe = [] } = namedModel(name) ?? {}
       const [experts] = moe

@@ -90,6 +90,8 @@ constexpr Kernel kKernels[] = {
     {"bench_read", nothing},
     {"bench_pause", nothing},
     {"bench_empty", nothing},
+    {"bench_peak", nothing},
+    {"bench_peak_promoted", nothing},
     {"transpose_e4m3", keep_arguments<208>},
     {"relayout_scales", keep_arguments<136>},
     {"check_groups", keep_arguments<32>},

@@ -22,11 +22,20 @@ const NAMES = [
   'bench_read',
   'bench_pause',
   'bench_empty',
+  'bench_peak',
+  'bench_peak_promoted',
 ] as const
 type Name = (typeof NAMES)[number]
 
 /** The ring of `bench_read`: 8 stages of 16 KB. */
 const READ_SHARED_BYTES = 8 * 16384
+/** Operands of the peaks: 2 stages of A and of B, 16 KB each. */
+export const PEAK_SHARED_BYTES: number = 4 * 16384
+const SHARED_BYTES: Readonly<Partial<Record<Name, number>>> = {
+  bench_read: READ_SHARED_BYTES,
+  bench_peak: PEAK_SHARED_BYTES,
+  bench_peak_promoted: PEAK_SHARED_BYTES,
+}
 const BLOCK = 256
 /** Blocks that fill the GPU and go on with the rest. */
 const BLOCKS_PER_MULTIPROCESSOR = 8
@@ -42,7 +51,8 @@ export type ScaleLayout = {
 
 /** The source of the kernels; no header is needed. */
 export function benchSource(): string {
-  return readFileSync(join(nativeSources, 'gpu/kernels.cu'), 'utf8')
+  const files = ['gpu/kernels.cu', 'gpu/peak.cu'].map((name) => join(nativeSources, name))
+  return files.map((file) => readFileSync(file, 'utf8')).join('\n')
 }
 
 /** The cubin of the kernels. @throws {CompileError | CacheError} */
@@ -63,8 +73,7 @@ export class BenchKernels {
     const module = device.loadModule(cubin, 'benchmark')
     this.#kernels = new Map(
       NAMES.map((name) => {
-        const sharedBytes = name === 'bench_read' ? READ_SHARED_BYTES : 0
-        return [name, module.kernel(name, { sharedBytes })]
+        return [name, module.kernel(name, { sharedBytes: SHARED_BYTES[name] ?? 0 })]
       }),
     )
   }

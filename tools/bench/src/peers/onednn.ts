@@ -16,6 +16,9 @@ const HEADERS = ['/usr/include', '/usr/local/include'].map((folder) =>
 
 const BF16_BYTES = 2
 
+/** Slots of the program. */
+const CONTESTANTS = [ONEDNN, ONEDNN_PACKED]
+
 /** The library, or undefined when it is not installed. @throws {NativeError} */
 export async function findOneDnn(): Promise<PeerLibrary | undefined> {
   if (!HEADERS.some((header) => existsSync(header))) return undefined
@@ -30,7 +33,10 @@ export async function findOneDnn(): Promise<PeerLibrary | undefined> {
   const probe = start(1)
   try {
     const version = versionText(await probe.ask('version'))
-    return { name: 'oneDNN', version, open: (threads) => new OneDnn(start(threads)) }
+    return {
+      ...{ name: 'oneDNN', version, contestants: CONTESTANTS },
+      open: (threads) => new OneDnn(start(threads)),
+    }
   } finally {
     probe.close()
   }
@@ -51,11 +57,15 @@ class OneDnn implements Peer {
   async prepare({ m, n, k }: GemmShape, coldBytes: number): Promise<Contestant[]> {
     const copies = coldCopies(n * k * BF16_BYTES, coldBytes)
     const contestants: Contestant[] = []
-    for (const [slot, name] of [ONEDNN, ONEDNN_PACKED].entries()) {
+    for (const [slot, name] of CONTESTANTS.entries()) {
       await this.#process.ask(`prepare ${slot} ${m} ${n} ${k} ${slot} ${copies}`)
       contestants.push({ name, run: () => this.#process.ask(`run ${slot}`) })
     }
     return contestants
+  }
+
+  error(name: string): Promise<number> {
+    return this.#process.ask(`error ${CONTESTANTS.indexOf(name)}`)
   }
 
   close(): void {

@@ -1,4 +1,5 @@
-// onnxruntime-node, when it is installed: in this package's cache folder or beside it.
+// onnxruntime-node, when it is installed: in this package's cache folder, beside it, or where
+// the command was started.
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -17,7 +18,8 @@ const F32_BYTES = 4
 
 /** The library, or undefined when it is not installed. */
 export function findOnnxRuntime(): PeerLibrary | undefined {
-  for (const from of [join(cacheFolder, 'peers', 'index.js'), import.meta.url]) {
+  const here = join(process.cwd(), 'index.js')
+  for (const from of [join(cacheFolder, 'peers', 'index.js'), import.meta.url, here]) {
     try {
       const entry = createRequire(from).resolve('onnxruntime-node')
       const manifest = join(dirname(entry), '..', 'package.json')
@@ -25,6 +27,7 @@ export function findOnnxRuntime(): PeerLibrary | undefined {
       return {
         name: 'onnxruntime-node',
         version,
+        contestants: [ONNXRUNTIME],
         open: (threads) => new OnnxRuntime(entry, threads),
       }
     } catch (error) {
@@ -46,6 +49,10 @@ class OnnxRuntime implements Peer {
     const copies = coldCopies(n * k * F32_BYTES, coldBytes)
     await this.#process.ask(`prepare ${m} ${n} ${k} ${copies}`)
     return [{ name: ONNXRUNTIME, run: () => this.#process.ask('run') }]
+  }
+
+  error(): Promise<number> {
+    return this.#process.ask('error')
   }
 
   close(): void {

@@ -5,6 +5,11 @@ import type { Contestant } from '../plan/rounds.js'
 export interface Peer {
   /** Makes operands for a product, enough copies of the weights to find them cold each time. */
   prepare(shape: GemmShape, coldBytes: number): Promise<Contestant[]>
+  /**
+   * How far the product that a contestant of `prepare` computed last is from a float64 one of its
+   * own operands: 1 - 2 sum(xy) / sum(x^2 + y^2) over elements all over it.
+   */
+  error(name: string): Promise<number>
   close(): void
 }
 
@@ -12,5 +17,7 @@ export interface Peer {
 export type PeerLibrary = {
   readonly name: string
   readonly version: string
+  /** Names of what it enters a comparison with. */
+  readonly contestants: readonly string[]
   open(threads: number): Peer
 }

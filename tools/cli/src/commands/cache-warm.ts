@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Jit } from '@deepgemm/jit'
 import { probeCuda } from '@deepgemm/runtime/diagnose'
-import { Checkpoint, CheckpointError } from 'deepgemm'
 import { configText } from '../cache/describe.js'
 import { type RawOptions, text, wholeNumber } from '../options.js'
 import { formatDuration } from '../output/format.js'
@@ -10,8 +9,7 @@ import { printTable } from '../output/table.js'
 import { say, sayJson, type Terminal } from '../output/terminal.js'
 import { compileKernels, findKernels, type WantedKernel } from '../warm/compile.js'
 import { planWarmUp, type WarmPlan } from '../warm/kernels.js'
-import { checkpointProducts } from '../warm/layers.js'
-import { type ModelProducts, namedModel, unknownModel } from '../warm/models.js'
+import { modelProducts } from '../warm/model-products.js'
 import { kernels, openCache } from './cache.js'
 
 /** Of an H100 SXM or an H200. */
@@ -30,7 +28,7 @@ export async function cacheWarmCommand(
     min: 1,
     max: 64,
   })
-  const products = await productsOf(text({ model }, 'model'))
+  const products = await modelProducts(text({ model }, 'model'))
   const plan = planWarmUp(products, { maxTokens, multiprocessors })
   printLayers(terminal, plan)
   const jit = await Jit.open({ cache: await openCache(terminal), concurrency: jobs })
@@ -59,24 +57,6 @@ function multiprocessorsOf(options: RawOptions): number {
   } catch {
     // Kernels can be compiled where no device can be asked, for another machine.
     return MULTIPROCESSORS
-  }
-}
-
-async function productsOf(model: string): Promise<ModelProducts> {
-  const named = namedModel(model)
-  if (named !== undefined) return named
-  let checkpoint: Checkpoint
-  try {
-    checkpoint = await Checkpoint.open(model)
-  } catch (error) {
-    const isMissing = (error as { cause?: { code?: string } }).cause?.code === 'ENOENT'
-    if (error instanceof CheckpointError && !isMissing) throw error
-    throw unknownModel(model, error)
-  }
-  try {
-    return checkpointProducts(checkpoint)
-  } finally {
-    await checkpoint.close()
   }
 }
 

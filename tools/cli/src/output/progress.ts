@@ -4,8 +4,8 @@ import type { Terminal } from './terminal.js'
 
 /** Progress of a job whose size is known. */
 export interface Progress {
-  /** Moves on by `amount` of the total. */
-  advance(amount: number): void
+  /** Moves on by `amount` of the total; `what` is done next. */
+  advance(amount: number, what?: string): void
   /** Ends with a line that says what was achieved. */
   finish(message: string): void
   /** Ends without success. */
@@ -36,6 +36,7 @@ class BarProgress implements Progress {
   #done = 0
   #shown = 0
   #updated = 0
+  #what = ''
 
   constructor(terminal: Terminal, title: string, total: number) {
     this.#title = title
@@ -49,20 +50,23 @@ class BarProgress implements Progress {
     this.#bar.start(title)
   }
 
-  advance(amount: number): void {
+  advance(amount: number, what?: string): void {
     this.#done += amount
     const now = performance.now()
-    if (now - this.#updated < INTERVAL_MS && this.#done < this.#total) return
+    const isNew = what !== undefined && `: ${what}` !== this.#what
+    if (isNew) this.#what = `: ${what}`
+    if (now - this.#updated < INTERVAL_MS && this.#done < this.#total && !isNew) return
     this.#updated = now
     const percent = Math.floor((100 * this.#done) / this.#total)
-    this.#bar.advance(percent - this.#shown, `${this.#title}  ${percent} %${this.#timeLeft(now)}`)
+    const text = `${this.#title}  ${percent} %${this.#timeLeft(now)}${this.#what}`
+    this.#bar.advance(percent - this.#shown, text)
     this.#shown = percent
   }
 
   #timeLeft(now: number): string {
     const elapsed = now - this.#started
-    if (elapsed < WARM_UP_MS) return ''
-    const left = (elapsed / 1000) * (this.#total / Math.max(this.#done, 1) - 1)
+    if (elapsed < WARM_UP_MS || this.#done === 0) return ''
+    const left = (elapsed / 1000) * (this.#total / this.#done - 1)
     return `, ${formatDuration(left)} left`
   }
 

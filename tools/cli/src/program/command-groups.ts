@@ -11,6 +11,7 @@ export function joinCommand(args: readonly string[], names: readonly string[]): 
   if (group === undefined || members.length === 0) return args
   const command = `${group} ${action}`
   if (members.includes(command)) return [command, ...rest]
+  if (names.includes(group)) return args // a command of its own beside those of its group
   throw new OptionError(`The command ${group} has no such action`, {
     given: action ?? 'none',
     allowed: members.map((name) => name.slice(group.length + 1)).join(', '),

@@ -18,6 +18,8 @@ export type ModelMoe = Omit<MoeLayerShape, 'maxTokens' | 'maxDecodeTokens'> & {
 
 /** Everything of a model that multiplies. */
 export type ModelProducts = {
+  /** Where the shapes of a named model are from. */
+  readonly source?: string
   readonly layers: readonly ModelLayer[]
   readonly moe: readonly ModelMoe[]
   /** Dtypes of weights that are quantised as they are loaded. */
@@ -29,6 +31,7 @@ const dense = (name: string, n: number, k: number): ModelLayer => ({ name, n, k,
 /** Shapes as published, with the projections that servers fuse fused. */
 const MODELS: Readonly<Record<string, ModelProducts>> = {
   'deepseek-v3': {
+    source: 'config.json of deepseek-ai/DeepSeek-V3; DeepSeek-R1 has the same',
     floats: [],
     layers: [
       dense('q and kv down', 2112, 7168),
@@ -45,8 +48,8 @@ const MODELS: Readonly<Record<string, ModelProducts>> = {
       },
     ],
   },
-  /** Qwen3-30B-A3B. */
   'qwen3-moe': {
+    source: 'config.json of Qwen/Qwen3-30B-A3B',
     floats: [],
     layers: [dense('q, k and v', 5120, 2048), dense('attention output', 2048, 4096)],
     moe: [
@@ -55,6 +58,39 @@ const MODELS: Readonly<Record<string, ModelProducts>> = {
         ...{ topK: 8, gating: 'softmax' },
       },
     ],
+  },
+  'qwen3-235b': {
+    source: 'config.json of Qwen/Qwen3-235B-A22B',
+    floats: [],
+    layers: [dense('q, k and v', 9216, 4096), dense('attention output', 4096, 8192)],
+    moe: [
+      {
+        ...{ name: 'mixture of experts', experts: 128, hidden: 4096, intermediate: 1536 },
+        ...{ topK: 8, gating: 'softmax' },
+      },
+    ],
+  },
+  'qwen3-32b': {
+    source: 'config.json of Qwen/Qwen3-32B',
+    floats: [],
+    layers: [
+      dense('q, k and v', 10240, 5120),
+      dense('attention output', 5120, 8192),
+      dense('gate and up', 51200, 5120),
+      dense('down', 5120, 25600),
+    ],
+    moe: [],
+  },
+  'llama-3.1-8b': {
+    source: 'config.json of meta-llama/Llama-3.1-8B',
+    floats: [],
+    layers: [
+      dense('q, k and v', 6144, 4096),
+      dense('attention output', 4096, 4096),
+      dense('gate and up', 28672, 4096),
+      dense('down', 4096, 14336),
+    ],
+    moe: [],
   },
 }
 
