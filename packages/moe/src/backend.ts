@@ -29,7 +29,7 @@ import { enqueueCpuGrouped } from './cpu/grouped.js'
 import { type CastCall, castKernelOf, enqueueCudaCast } from './cuda/cast.js'
 import { combineKernelOf, enqueueCudaCombine } from './cuda/combine.js'
 import { RepeatedWork as CudaRepeatedWork, placementKey } from './cuda/graphs.js'
-import { enqueueCudaGrouped, prepareCudaGrouped } from './cuda/grouped.js'
+import { cudaGroupedLauncher, prepareCudaGrouped } from './cuda/grouped.js'
 import { prepareKernels } from './cuda/kernel.js'
 import { layerKernels } from './cuda/layer-kernels.js'
 import { enqueueCudaLogits, FEW_TOKENS, type LogitsCall } from './cuda/logits.js'
@@ -68,11 +68,13 @@ export async function prepareGrouped(
   }
 }
 
-/** Enqueues a grouped product; on a GPU, once its kernel is loaded. */
-export function enqueueGrouped(stream: Stream, call: GroupedCall): Promise<void> | undefined {
-  if (isCuda(stream)) return enqueueCudaGrouped(stream, call)
-  enqueueCpuGrouped(cpuQueue(stream.device, stream), call)
-  return undefined
+/** What enqueues a grouped product; on a GPU, once its kernel is loaded. */
+export function groupedLauncher(
+  stream: Stream,
+  call: GroupedCall,
+): (() => void) | Promise<() => void> {
+  if (isCuda(stream)) return cudaGroupedLauncher(stream, call)
+  return () => enqueueCpuGrouped(cpuQueue(stream.device, stream), call)
 }
 
 /** A dense product with f32 scales: the router and the shared experts of a layer. */

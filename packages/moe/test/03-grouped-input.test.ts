@@ -13,6 +13,7 @@ import {
 } from '@deepgemm/core'
 import { groupedGemmContiguous, groupedGemmMasked, groupedGemmPacked } from '@deepgemm/moe'
 import { allocateQuantized, Device } from '@deepgemm/runtime'
+import { availableDevices } from '@deepgemm/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectError } from './support/errors.js'
 
@@ -182,3 +183,37 @@ describe('a grouped product refuses', () => {
     await other.dispose()
   })
 })
+
+describe.each(await availableDevices(Device))('products side by side on $kind', (kind) => {
+  it('are told of their own failures and of no other', async () => {
+    await using device = await kind.open()
+    const [rows, cols, depth] = [8, 16, 128]
+    using b = allocateQuantized(device, { shape: [2, cols, depth], recipe: '128x128' })
+    const product = async (offsets: readonly number[]): Promise<string> => {
+      using a = await quantized(device, rows, depth)
+      using groups = device.tensor(Int32Array.from(offsets), { dtype: 'i32', shape: [3] })
+      using out = device.zeros({ dtype: 'bf16', shape: [rows, cols] })
+      return groupedGemmPacked(a, b, groups, { out }).then(
+        () => 'done',
+        (error: Error) => error.message,
+      )
+    }
+    for (let i = 0; i < 100; i++) {
+      const [first, good, second] = await Promise.all([
+        product([0, 9, 8]),
+        product([0, 3, 8]),
+        product([0, 5, 4]),
+      ])
+      expect(first).toContain('groupOffsets[1]')
+      expect(good).toBe('done')
+      expect(second).toContain('groupOffsets[2]')
+    }
+    expect(device.memory().buffers.length).toBeLessThanOrEqual(10)
+  })
+})
+
+/** Awaits a turn or two, as operands do that are made for a product. */
+async function quantized(device: Device, rows: number, cols: number): Promise<QuantizedTensor> {
+  await Promise.resolve()
+  return allocateQuantized(device, { shape: [rows, cols], recipe: '1x128' })
+}

@@ -10,6 +10,8 @@ import { kernelSpec, launchKernel } from './kernel.js'
 
 const THREADS = 1024
 const MOST_COUNT = 2 ** 32 - 1
+/** Place and value of the first bad entry, and whether two groups share its rows. */
+const REPORT_BYTES = 12
 
 const LAYOUT_NAMES: Readonly<Record<GroupLayout, string>> = {
   contiguous: 'Layout::kContiguous',
@@ -36,8 +38,27 @@ function scaleRowsOf(call: GroupedCall): number {
 
 /** Enqueues the check, and has the next `synchronize` of the stream reject with what it found. */
 export function checkGroupsLater(stream: CudaStream, call: GroupedCall): void {
+  const { layout, problem, awaited } = call
+  const label = `check of ${layout} groups`
+  if (!awaited) {
+    const report = stream.workspace(label, REPORT_BYTES)
+    enqueueCheck(stream, call, report)
+    stream.checkLater(report, () => requireNoReport(report, problem))
+    return
+  }
+  // A report that products share would show one caller what is wrong with another's.
+  const own = stream.device.zeros({ dtype: 'u8', shape: [REPORT_BYTES], label })
+  try {
+    enqueueCheck(stream, call, own)
+  } catch (error) {
+    own.dispose()
+    throw error
+  }
+  stream.checkLater(own, () => requireNoReport(own, problem).finally(() => own.dispose()))
+}
+
+function enqueueCheck(stream: CudaStream, call: GroupedCall, report: Tensor<'u8'>): void {
   const { groups, layout } = call
-  const report = stream.workspace(`check of ${layout} groups`, 12)
   const args = new ArgumentList('struct')
     .pointer(groups)
     .pointer(report)
@@ -45,8 +66,6 @@ export function checkGroupsLater(stream: CudaStream, call: GroupedCall): void {
     .u32(limitOf(call))
     .u32(scaleRowsOf(call))
   launchKernel(stream, groupCheckKernel(layout), args, { grid: [1], threads: THREADS })
-  const { problem } = call
-  stream.checkLater(report, () => requireNoReport(report, problem))
 }
 
 /** @throws {GroupError} */
@@ -55,8 +74,8 @@ async function requireNoReport(
   problem: GroupedCall['problem'],
 ): Promise<void> {
   const bytes = await report.toBytes()
-  const [place = 0, value = 0, isShared = 0] = new Int32Array(bytes.slice(0, 12).buffer)
+  const [place = 0, value = 0, isShared = 0] = new Int32Array(bytes.slice(0, REPORT_BYTES).buffer)
   if (place === 0) return
-  await report.storage.write(0, new Uint8Array(12))
+  await report.storage.write(0, new Uint8Array(REPORT_BYTES))
   throw isShared === 1 ? sharedRowsError(place - 1, value) : rangeError(problem, place - 1, value)
 }

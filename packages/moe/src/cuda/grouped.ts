@@ -73,12 +73,15 @@ const MOST_PLANS = 256
 type Plans = Map<string, Promise<PreparedGrouped>>
 const implicitPlans = new WeakMap<CudaDevice, Plans>()
 
-/** Enqueues a product under a plan that is made at the first product of its kind. */
-export async function enqueueCudaGrouped(stream: CudaStream, call: GroupedCall): Promise<void> {
-  if (isEmptyGrouped(call)) return
+/** What enqueues a product, under a plan that is made at the first product of its kind. */
+export async function cudaGroupedLauncher(
+  stream: CudaStream,
+  call: GroupedCall,
+): Promise<() => void> {
+  if (isEmptyGrouped(call)) return () => undefined
   requireCudaGrouped(call)
   const prepared = await implicitPlan(stream.device, call)
-  prepared.enqueue(stream, call)
+  return () => prepared.enqueue(stream, call)
 }
 
 function implicitPlan(device: CudaDevice, call: GroupedCall): Promise<PreparedGrouped> {

@@ -23,6 +23,8 @@ type CallOf<L extends GroupLayout> = {
   readonly expectedM: number
   /** Have a GPU check `groups`; a CPU always does. */
   readonly validate: boolean
+  /** The caller waits for the product in the same turn: what the check finds is for nobody else. */
+  readonly awaited: boolean
 }
 
 /** One grouped product, validated. */

@@ -9,7 +9,7 @@ import {
   Tensor,
 } from '@deepgemm/core'
 import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueueGrouped } from '../backend.js'
+import { groupedLauncher } from '../backend.js'
 import type { GroupedCall, GroupedOperand } from './call.js'
 import { type GroupIndices, groupCount, requireGroups } from './indices.js'
 import type { KGroupedMatrix } from './k-grouped-tensor.js'
@@ -123,8 +123,12 @@ async function groupedGemm<L extends GroupLayout>(
   try {
     const operands = { layout, problem, a, b, out, groups: onDevice }
     // What the host gave was checked above.
-    const checks = { expectedM: options.expectedM ?? problem.m, validate: onDevice === indices }
-    await enqueueGrouped(stream, { ...operands, ...checks } as GroupedCall)
+    const checks = { validate: onDevice === indices, awaited: true }
+    const expected = { expectedM: options.expectedM ?? problem.m }
+    const launcher = groupedLauncher(stream, { ...operands, ...checks, ...expected } as GroupedCall)
+    const launch = typeof launcher === 'function' ? launcher : await launcher
+    // Both in one turn: a failure is told to whoever waits first.
+    launch()
     await stream.synchronize()
   } catch (error) {
     if (options.out === undefined) out.dispose()

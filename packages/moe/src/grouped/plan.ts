@@ -91,7 +91,17 @@ export class GroupedGemmPlan<L extends GroupLayout = GroupLayout> {
     requireDType('The output of the plan', out.dtype, [spec.out])
     const stream = resolveStream(device, run.stream)
     const { layout, expectedM, validate } = spec
-    const call = { layout, problem, a, b, out, groups, expectedM, validate } as GroupedCall
+    const call = {
+      layout,
+      problem,
+      a,
+      b,
+      out,
+      groups,
+      expectedM,
+      validate,
+      awaited: false,
+    } as GroupedCall
     this.#prepared.enqueue(stream, call)
   }
 }

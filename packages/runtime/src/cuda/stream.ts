@@ -3,6 +3,7 @@ import type { NativeCudaStream } from '../native/cuda.js'
 import { loadAddon } from '../native/load.js'
 import type { DeviceEvent, Stream } from '../stream.js'
 import type { CudaBuffer } from './buffer.js'
+import { type Check, Checks } from './checks.js'
 import type { CudaDevice } from './device.js'
 import type { KernelNote } from './errors.js'
 import { CudaEvent, foreignEvent } from './event.js'
@@ -23,7 +24,7 @@ export class CudaStream implements Stream {
   readonly #workspaces = new Map<string, Tensor<'u8'>>()
   /** Kernels captured so far; undefined unless the stream captures. */
   #captured: KernelNote[] | undefined
-  #checks = new Map<unknown, () => Promise<void>>()
+  readonly #checks = new Checks()
   #events = 0
   #disposed = false
 
@@ -51,22 +52,29 @@ export class CudaStream implements Stream {
     this.#requireWaitable('synchronize')
     const subject = `Waiting for stream ${this.label} failed`
     const position = this.#log.position
-    if (!this.device.health.call(subject, () => this.native.isIdle())) {
-      using mark = this.#mark(false)
-      await mark.synchronize()
+    // Taken now: checks of later work are for those who wait for that.
+    const checks = this.#checks.take()
+    try {
+      if (!this.device.health.call(subject, () => this.native.isIdle())) {
+        using mark = this.#mark(false)
+        await mark.synchronize()
+      }
+    } catch (error) {
+      // On a lost device they can only let go of what they own.
+      if (this.device.lost === undefined) checks.giveBack()
+      else await checks.run().catch(() => undefined)
+      throw error
     }
     this.#log.finished(position)
-    const checks = [...this.#checks.values()]
-    this.#checks.clear()
-    for (const check of checks) await check()
+    await checks.run()
   }
 
   /**
    * Has `check` run at the next `synchronize()`, once the work is done; what it throws rejects that.
    * One check per `key`: a later one takes the place of an earlier one.
    */
-  checkLater(key: unknown, check: () => Promise<void>): void {
-    this.#checks.set(key, check)
+  checkLater(key: unknown, check: Check): void {
+    this.#checks.add(key, check)
   }
 
   /**
