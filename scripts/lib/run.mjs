@@ -60,11 +60,12 @@ export async function must(command, args, options) {
  * Runs a command in the foreground, its output going straight to ours.
  * @param {string} command
  * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
  * @returns {Promise<number>} its exit code
  */
-export function foreground(command, args) {
+export function foreground(command, args, env = toolEnvironment()) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, env: toolEnvironment(), stdio: 'inherit' })
+    const child = spawn(command, args, { cwd: root, env, stdio: 'inherit' })
     child.on('error', reject)
     child.on('close', (code) => resolve(code ?? 1))
   })

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Tensor } from '@deepgemm/core'
@@ -9,9 +10,13 @@ import { vi } from 'vitest'
 const run = promisify(execFile)
 const home = fileURLToPath(new URL('../..', import.meta.url))
 
+/** Folder of a build with sanitizers, see scripts/sanitize.mjs; it brings its own fake driver. */
+const sanitized = process.env['DEEPGEMM_TEST_BUILD']
+
 /** The fake driver's library, which is also an addon with these controls. */
-export const fakeLibrary: string = fileURLToPath(
-  new URL('../../build/Release/fake_cuda.node', import.meta.url),
+export const fakeLibrary: string = join(
+  sanitized ?? join(home, 'build', 'Release'),
+  'fake_cuda.node',
 )
 
 export type FakeCuda = {
@@ -54,11 +59,11 @@ export const cubin: Uint8Array = Uint8Array.from(
 
 /** Builds the fake driver and makes it the process's CUDA driver and NVRTC. */
 export async function installFakeCuda(): Promise<FakeCuda> {
-  await run(
-    process.execPath,
-    [fileURLToPath(new URL('../../scripts/build-native.mjs', import.meta.url)), 'fake_cuda'],
-    { cwd: home },
-  )
+  if (sanitized === undefined) {
+    await run(process.execPath, [join(home, 'scripts', 'build-native.mjs'), 'fake_cuda'], {
+      cwd: home,
+    })
+  }
   vi.stubEnv('DEEPGEMM_CUDA_LIBRARY', fakeLibrary)
   vi.stubEnv('DEEPGEMM_NVRTC_LIBRARY', fakeLibrary)
   return createRequire(import.meta.url)(fakeLibrary) as FakeCuda
