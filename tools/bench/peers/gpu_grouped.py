@@ -1,10 +1,11 @@
-"""Operands of grouped products, in the layouts that DeepGEMM has, and how it is called on them."""
+"""Operands of grouped products, in the layouts that DeepGEMM has, and how peers are called on them."""
 
 import torch
 
 from gpu_operands import BLOCK, ceil_div, dequantised, filled, scales
 
 ALIGNMENT = 128
+CUBLASLT_ROWS = 16
 
 
 class Grouped:
@@ -58,17 +59,21 @@ class Grouped:
             setattr(other, name, value.clone() if isinstance(value, torch.Tensor) else value)
         return other
 
+    def rows_of(self, group, first, size):
+        """Index of the rows of a group in A, its scales and D."""
+        return (group, slice(size)) if self.problem == "masked" else slice(first, first + size)
+
     def products(self, out):
-        """What the library made of every group, and what it should be, in f32."""
+        """What the library made of every group, and what it should be, in f32; a list has a D per group."""
         if self.problem == "k-grouped":
             yield from self.slice_products(out)
             return
-        places = enumerate(self.runs())
-        for group, (first, size) in places:
-            rows = (group, slice(size)) if self.problem == "masked" else slice(first, first + size)
+        for group, (first, size) in enumerate(self.runs()):
+            rows = self.rows_of(group, first, size)
+            got = out[group][:size] if isinstance(out, list) else out[rows]
             b_scales = self.b_scales[group].repeat_interleave(BLOCK, 0)[: self.b.shape[1]]
             b = dequantised(self.b[group], b_scales)
-            yield out[rows], dequantised(self.a[rows], self.a_scales[rows]) @ b.t()
+            yield got, dequantised(self.a[rows], self.a_scales[rows]) @ b.t()
 
     def slice_products(self, out):
         m, n = out.shape[1:]
@@ -84,6 +89,19 @@ class Grouped:
 
 def aligned(size):
     return ceil_div(size, ALIGNMENT) * ALIGNMENT
+
+
+def cublaslt_call(library, operands):
+    """A product per group, one after another; the sizes of groups are known to the host beforehand."""
+    if operands.problem == "k-grouped":
+        raise ValueError("cuBLASLt has no accumulating product with these scales in PyTorch")
+    calls = []
+    for group, (first, size) in enumerate(operands.runs()):
+        # Some rows of padding, or of no group, where the size is no multiple of what it takes.
+        rows = operands.rows_of(group, first, ceil_div(size, CUBLASLT_ROWS) * CUBLASLT_ROWS)
+        calls.append(library.product(operands.a[rows], operands.a_scales[rows],
+                                     operands.b[group], operands.b_scales[group]))
+    return lambda: [call() for call in calls]
 
 
 def deepgemm_call(library, operands, expected_m):

@@ -6,6 +6,8 @@ import sys
 
 import torch
 
+from gpu_grouped import cublaslt_call, deepgemm_call
+
 PADDED_BLOCKS = 4
 
 
@@ -28,21 +30,29 @@ class CublasLt:
         return [ready[i % len(sets)] for i in range(launches)]
 
     def call(self, operands, outs):
-        a, b = operands.a, operands.b.t()
-        a_scales = column_major(operands.a_scales)
-        b_scales = k_major(operands.b_scales)
+        product = self.product(operands.a, operands.a_scales, operands.b, operands.b_scales)
+        return lambda: rotated(outs, product)
+
+    def product(self, a, a_scales, b, b_scales):
+        """A function that enqueues a product and returns its output, which it allocates."""
+        a_scales, b_scales, b = column_major(a_scales), k_major(b_scales), b.t()
         a_recipe, b_recipe = self.recipes
+        return lambda: self.scaled_mm(
+            a, b, a_scales, a_recipe, b_scales, b_recipe, output_dtype=torch.bfloat16
+        )
 
-        def run():
-            if len(outs) == outs.maxlen:
-                outs.popleft()
-            out = self.scaled_mm(
-                a, b, a_scales, a_recipe, b_scales, b_recipe, output_dtype=torch.bfloat16
-            )
-            outs.append(out)
-            return out
+    def grouped_calls(self, sets, launches, _):
+        outs = collections.deque(maxlen=len(sets))
+        ready = [cublaslt_call(self, operands) for operands in sets]
+        return [lambda run=ready[i % len(sets)]: rotated(outs, run) for i in range(launches)]
 
-        return run
+
+def rotated(outs, run):
+    """The output of `run`; as many are live as `outs` has room for."""
+    if len(outs) == outs.maxlen:
+        outs.popleft()
+    outs.append(run())
+    return outs[-1]
 
 
 def column_major(scales):
@@ -75,6 +85,13 @@ class DeepGemm:
         ready = [self.call(operands) for operands in sets]
         return [ready[i % len(sets)] for i in range(launches)]
 
+    def grouped_calls(self, sets, launches, expected_m):
+        ready = [self.grouped_call(operands, expected_m) for operands in sets]
+        return [ready[i % len(sets)] for i in range(launches)]
+
+    def grouped_call(self, operands, expected_m):
+        return deepgemm_call(self.library, operands, expected_m)
+
     def call(self, operands):
         library = self.library
         m, n = operands.a.shape[0], operands.b.shape[0]
@@ -99,7 +116,13 @@ class DeepGemmDependent(DeepGemm):
     """The same with programmatic dependent launch, which it leaves off by default."""
 
     def call(self, operands):
-        library, run = self.library, super().call(operands)
+        return self.dependent(super().call(operands))
+
+    def grouped_call(self, operands, expected_m):
+        return self.dependent(super().grouped_call(operands, expected_m))
+
+    def dependent(self, run):
+        library = self.library
 
         def run_dependent():
             library.set_pdl(True)
@@ -123,12 +146,26 @@ def written_in_triton():
     return Triton()
 
 
+def layer_in_torch():
+    from gpu_layer import TorchLayer
+
+    return TorchLayer()
+
+
+def layer_in_triton():
+    from gpu_layer import TritonLayer
+
+    return TritonLayer()
+
+
 LIBRARIES = {
     "deepgemm": DeepGemm,
     "deepgemm_dependent": DeepGemmDependent,
     "cublaslt": CublasLt,
     "cublaslt_tensor": tensor_scaled,
     "triton": written_in_triton,
+    "torch_layer": layer_in_torch,
+    "triton_layer": layer_in_triton,
 }
 
 

@@ -19,13 +19,14 @@ os.dup2(2, 1)
 import torch  # noqa: E402
 
 from gpu_libraries import find_libraries  # noqa: E402
-from gpu_grouped import Grouped, deepgemm_call  # noqa: E402
+from gpu_grouped import Grouped  # noqa: E402
+from gpu_layer import Batch, Experts  # noqa: E402
 from gpu_operands import Operands, error_of  # noqa: E402
 
 PAUSE_CYCLES = 200_000  # some 100 us: the graph is enqueued before the first event happens
 WARM_UP_REPLAYS = 2
 COPY_BYTES = 1 << 30
-VERBS = "hello", "copy", "prepare", "prepare_grouped", "measure"
+VERBS = "hello", "copy", "prepare", "prepare_grouped", "prepare_layer", "measure"
 
 
 class Peers:
@@ -33,6 +34,7 @@ class Peers:
         self.stream = torch.cuda.Stream()
         self.libraries = {}
         self.graphs = {}
+        self.experts = {}
 
     def hello(self, peers):
         self.libraries, missing = find_libraries(peers)
@@ -57,19 +59,38 @@ class Peers:
                 name, lambda: library.calls(sets, launches), lambda out: [(out, wanted)]
             )
 
-        return {name: answer(name, library) for name, library in self.libraries.items()}
+        return {name: answer(name, library) for name, library in self.able("calls")}
 
     def prepare_grouped(self, problem, groups, expected_m, m, n, k, sizes, copies, launches, seeds):
-        if "deepgemm" not in self.libraries:
+        able = self.able("grouped_calls")
+        if not able:
             return {}
         sets = self.sets(copies, lambda: Grouped(problem, groups, m, n, k, sizes, seeds))
-        library = self.libraries["deepgemm"].library
+        return {
+            name: self.prepared(
+                name, lambda: library.grouped_calls(sets, launches, expected_m), sets[0].products)
+            for name, library in able
+        }
 
-        def calls():
-            ready = [deepgemm_call(library, operands, expected_m) for operands in sets]
-            return [ready[i % copies] for i in range(launches)]
+    def prepare_layer(self, problem, groups, expected_m, n, k, top_k, launches):
+        """The whole layer: N is its hidden extent, K the intermediate one."""
+        self.graphs.clear()
+        torch.cuda.empty_cache()
+        able = self.able("layer_calls")
+        key = groups, n, k
+        if able and self.experts.get("key") != key:
+            self.experts.clear()
+            self.experts.update(key=key, weights=Experts(groups, n, k))
+        answers = {}
+        for name, library in able:
+            batch = Batch(expected_m, top_k, self.experts["weights"])
+            answers[name] = self.prepared(
+                name, lambda: library.layer_calls(batch, launches), library.layer_products(batch))
+        return answers
 
-        return {"deepgemm": self.prepared("deepgemm", calls, sets[0].products)}
+    def able(self, what):
+        """The libraries that do products of a kind."""
+        return [(name, library) for name, library in self.libraries.items() if hasattr(library, what)]
 
     def sets(self, copies, make):
         self.graphs.clear()

@@ -126,7 +126,8 @@ describe('a GPU benchmark on the fake driver', () => {
       expect(row.config).toMatch(/\d+x\d+\/s\d/)
     }
     const layer = { problem: 'layer', groups: 8, expected_m: 2, n: 256, k: 128, touched: 8 }
-    expect(layers).toMatchObject([layer])
+    expect(layers).toMatchObject([{ ...layer, torch_us: 21, triton_us: null }])
+    expect(meta.missing).toContain('triton_layer, layer 8x2x256x128: no Triton')
     expect(out).toContain('layout')
     expect(fake.live()).toMatchObject({ memory: 0 })
   }, 120_000)

@@ -105,6 +105,14 @@ describe('the command line of the grouped benchmark', () => {
     expect(parseMoeOptions(args)).toMatchObject({ cases: [masked, slices], layers: [layer] })
   })
 
+  it('asks for the peers of products and of layers', () => {
+    const { peers } = parseMoeOptions(['gpu-moe'])
+    expect(peers).toEqual(['deepgemm', 'cublaslt', 'torch_layer', 'triton_layer'])
+    const some = parseMoeOptions(['gpu-moe', '--peers', 'torch_layer'])
+    expect(some.peers).toEqual(['torch_layer'])
+    expect(() => parseMoeOptions(['gpu-moe', '--peers', 'deepgemm_dependent'])).toThrow(OptionError)
+  })
+
   it.each(['masked', 'masked:4,20,512', 'tea:1,2,3,4', 'masked:4,20,512,x', ''])(
     'refuses %j as a product',
     (only) => {
@@ -116,15 +124,15 @@ describe('the command line of the grouped benchmark', () => {
 describe('a grouped report', () => {
   const facts = { error: 1e-6, config: '128x128/s5/bf16' }
   const rows = [
-    moeRow(masked, { ours: [10, 12, 11], deepgemm: [22] }, facts),
+    moeRow(masked, { ours: [10, 12, 11], deepgemm: [22], cublaslt: [33] }, facts),
     moeRow({ ...masked, expected_m: 30 }, { ours: [10], deepgemm: [5] }, facts),
     moeRow(slices, { ours: [30] }, { ...facts, error: Number.NaN }),
   ]
 
   it('has medians, and means by layout', () => {
     expect(rows[0]).toMatchObject({ ...masked, ours_us: 11, deepgemm_us: 22, max_error: 1e-6 })
-    expect(rows[2]).toMatchObject({ deepgemm_us: null, max_error: null })
-    expect(layoutMeans(rows)).toEqual([{ problem: 'masked', mean: 1, worst: 0.5 }])
+    expect(rows[2]).toMatchObject({ deepgemm_us: null, cublaslt_us: null, max_error: null })
+    expect(layoutMeans(rows)).toEqual([{ problem: 'masked', mean: 1, worst: 0.5, cublaslt: 3 }])
   })
 
   it('is a table', () => {
@@ -134,22 +142,22 @@ describe('a grouped report', () => {
       ...{ rounds: 3, replays: 15, quick: false, seconds: 9, peers: {}, missing: [] },
       ...{ method: MOE_METHOD, compared: MOE_COMPARED },
     }
-    const times = { ours: [40, 44], parts: 32, floor: [21] }
+    const times = { ours: [40, 44], parts: 32, floor: [21], torch_layer: [84], triton_layer: [63] }
     const all = [...rows, layerRow(layer, 14, times)]
     expect(rowsByKind(all)).toEqual({ products: rows, layers: all.slice(3) })
     expect(moeTables({ meta, rows: all })).toMatchInlineSnapshot(`
       "NVIDIA H100, driver unknown, commit abc
 
-      layout     groups x M  N x K     ours us  DeepGEMM    x  TFLOP/s  error   config
-      masked     4x20        512x1024       11        22    2        8  1.0e-6  128x128/s5/bf16
-      masked     4x30        512x1024       10         5  0.5       13  1.0e-6  128x128/s5/bf16
-      k-grouped  3x64        128x512        30         -    -        1  NaN     128x128/s5/bf16
+      layout     groups x M  N x K     ours us  DeepGEMM    x  cuBLASLt  x  TFLOP/s  error   config
+      masked     4x20        512x1024       11        22    2        33  3        8  1.0e-6  128x128/s5/bf16
+      masked     4x30        512x1024       10         5  0.5         -  -       13  1.0e-6  128x128/s5/bf16
+      k-grouped  3x64        128x512        30         -    -         -  -        1  NaN     128x128/s5/bf16
 
-      geometric means  x DeepGEMM  worst
-      masked                    1    0.5
+      geometric means  x DeepGEMM  worst  x cuBLASLt
+      masked                    1    0.5           3
 
-      layer                tokens  touched  ours us  products  x products  floor  x floor
-      16 experts, 256x128       4       14       42        32        1.31     21        2
+      layer                tokens  touched  ours us  products  x products  floor  x floor  PyTorch  x  Triton    x
+      16 experts, 256x128       4       14       42        32        1.31     21        2       84  2      63  1.5
       "
     `)
   })

@@ -13,6 +13,7 @@ const answers = {
     deepgemm: m === 2 ? { refused: 'ValueError: not two' } : { error: m === 3 ? 0.5 : 1e-6 },
   }),
   prepare_grouped: (members) => answers.prepare(members),
+  prepare_layer: () => ({ torch_layer: { error: 1e-6 }, triton_layer: { refused: 'no Triton' } }),
   measure: ({ replays }) => ({ us: Array.from({ length: replays }, (_, i) => 20 + i) }),
 }
 

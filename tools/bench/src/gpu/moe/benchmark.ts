@@ -7,13 +7,13 @@ import { Captured } from '../captured.js'
 import { type Rotation, rotation } from '../cases.js'
 import { BenchKernels, benchCubin } from '../kernels.js'
 import { SEEDS } from '../operands.js'
-import type { MoeOptions } from '../options.js'
+import type { LayerPeerName, MoeOptions } from '../options.js'
 import { configOf } from '../ours.js'
 import type { ContestantName } from '../rows.js'
 import { type GpuSession, withGpu } from '../session.js'
 import { type Contestant, takeTurns } from '../turns.js'
 import { type GroupedLayout, groupedBytes, type LayerCase, laidOut, type MoeCase } from './cases.js'
-import { LayerBench } from './layer.js'
+import { LayerBench, layerRuns } from './layer.js'
 import { groupedSet, groupedViews } from './operands.js'
 import {
   type LayerRow,
@@ -67,7 +67,7 @@ async function measureRow(
 
 /** Layers of the same weights are one layer, made once. */
 async function measureLayers(
-  { kernels, options, host }: Measuring,
+  { session, kernels, options, host }: Measuring,
   add: (row: LayerRow) => void,
 ): Promise<void> {
   const layers = new Map<string, LayerCase[]>()
@@ -79,7 +79,9 @@ async function measureLayers(
     using bench = await LayerBench.create(kernels, cases)
     const { rounds, replays } = options
     for (const item of cases) {
-      add(await bench.measure(item, { rounds, replays, signal: host.signal }))
+      const request = { ...item, ...layerRuns(item) }
+      const peers = await session.peers?.prepare<LayerPeerName>('prepare_layer', request)
+      add(await bench.measure(item, peers ?? [], { rounds, replays, signal: host.signal }))
     }
   }
 }
@@ -108,8 +110,11 @@ async function captureGrouped(
 function described(row: MoeRow | LayerRow): string {
   const product = `${row.problem} ${row.groups}x${row.expected_m}, ${row.n}x${row.k}`
   if (row.problem === 'layer') {
-    return `${product}: ours ${row.ours_us}, parts ${row.parts_us}, floor ${row.floor_us ?? '-'} us`
+    const peers = `PyTorch ${row.torch_us ?? '-'}, Triton ${row.triton_us ?? '-'}`
+    const own = `ours ${row.ours_us}, parts ${row.parts_us}, floor ${row.floor_us ?? '-'}`
+    return `${product}: ${own}, ${peers} us`
   }
-  const times = `ours ${row.ours_us}, deepgemm ${row.deepgemm_us ?? '-'} us`
+  const peers = `deepgemm ${row.deepgemm_us ?? '-'}, cublaslt ${row.cublaslt_us ?? '-'}`
+  const times = `ours ${row.ours_us}, ${peers} us`
   return `${product}: ${times}, error ${row.max_error}, ${row.config}`
 }

@@ -13,6 +13,7 @@ import { median } from '../../stats.js'
 import { ReadFloor } from '../floor.js'
 import type { BenchKernels } from '../kernels.js'
 import { disposeAll, SEEDS } from '../operands.js'
+import type { LayerPeerName } from '../options.js'
 import { replayTimes, workTimes } from '../times.js'
 import { type Contestant, type TurnOptions, takeTurns } from '../turns.js'
 import type { LayerCase } from './cases.js'
@@ -25,12 +26,18 @@ const DECODE_TOKENS = 16
 /** Routings that runs take in turn, so that small batches touch other experts each time. */
 const ROUTINGS = 4
 const RUNS = 20
+const MANY_TOKENS = 1000
 /** Longer than the host needs to enqueue all runs. */
 const PAUSE_NANOSECONDS = 10_000_000
 /** Reading the weights is measured where it is the bound. */
 const MOST_FLOOR_TOKENS = DECODE_TOKENS
 
 type Weights = { readonly gateUp: QuantizedTensor; readonly down: QuantizedTensor }
+
+/** How peers run the layer of a case: as ours, and less often where a run takes milliseconds. */
+export function layerRuns({ groups, expected_m }: LayerCase): { top_k: number; launches: number } {
+  return { top_k: Math.min(TOP_K, groups), launches: expected_m > MANY_TOKENS ? ROUTINGS : RUNS }
+}
 
 /** A layer for cases that differ in their tokens alone. */
 export class LayerBench implements Disposable {
@@ -59,7 +66,11 @@ export class LayerBench implements Disposable {
     return new LayerBench(kernels, weights, layer)
   }
 
-  async measure(item: LayerCase, options: TurnOptions): Promise<LayerRow> {
+  async measure(
+    item: LayerCase,
+    peers: readonly Contestant<LayerPeerName>[],
+    options: TurnOptions,
+  ): Promise<LayerRow> {
     const { groups, expected_m: tokens } = item
     const routings = Array.from({ length: ROUTINGS }, (_, i) =>
       randomRouting(tokens, groups, this.#layer.topK, i + 1),
@@ -72,15 +83,16 @@ export class LayerBench implements Disposable {
       tokens <= MOST_FLOOR_TOKENS
         ? new ReadFloor(this.#kernels, touched * bytesPerExpert(this.#weights))
         : undefined
-    const contestants: Contestant<'ours' | 'first' | 'second' | 'floor'>[] = [
+    const contestants: Contestant<'ours' | 'first' | 'second' | 'floor' | LayerPeerName>[] = [
       { name: 'ours', times: (replays) => run.times(replays) },
       { name: 'first', times: (replays) => first.times(replays) },
       { name: 'second', times: (replays) => second.times(replays) },
+      ...peers,
     ]
     if (floor) contestants.push({ name: 'floor', times: (replays) => floor.times(replays) })
     const samples = await takeTurns(contestants, options)
     const parts = median(samples.first ?? []) + median(samples.second ?? [])
-    return layerRow(item, touched, { ours: samples.ours, parts, floor: samples.floor })
+    return layerRow(item, touched, { ...samples, parts })
   }
 
   [Symbol.dispose](): void {

@@ -10,6 +10,8 @@ export type MoeRow = MoeCase & {
   readonly ours_us: number
   /** DeepGEMM's padded contiguous product beside a packed one; null where it was not there. */
   readonly deepgemm_us: number | null
+  /** A block-scaled product of cuBLASLt per group, one after another; null where there is none. */
+  readonly cublaslt_us: number | null
   readonly max_error: number | null
   readonly config: string
 }
@@ -23,6 +25,9 @@ export type LayerRow = LayerCase & {
   readonly parts_us: number
   /** Bulk copies of the weights of the touched experts; null for batches that they do not bound. */
   readonly floor_us: number | null
+  /** The layer put together from PyTorch's operations, and from Triton's kernels. */
+  readonly torch_us: number | null
+  readonly triton_us: number | null
 }
 
 export type MoeReport = {
@@ -36,18 +41,22 @@ export const MOE_METHOD: string = [
   'launches; ours and DeepGEMM take turns in every round, and a figure is the median over all',
   'replays of all rounds. Groups have 0.7 to 1.3 times the expected size, the same for both. Ours:',
   'planGroupedGemm and plan.run of the public API; the group data lies on the device. Beside packed',
-  'products DeepGEMM runs its contiguous layout, with every group padded to 128 rows. k-grouped',
+  'products DeepGEMM runs its contiguous layout, with every group padded to 128 rows. cuBLASLt: one',
+  'block-scaled product per group after another, through PyTorch, the sizes known to the host and',
+  'rounded up to 16 rows. k-grouped',
   'products are added to f32; k is the expected K of a group and expected_m the rows of an output.',
   'A layer is MoeLayer.run on expected_m tokens in bf16, top 8 of even random routings that runs take',
   'in turn, 20 runs enqueued behind a pause; n is its hidden and k its intermediate extent; parts_us',
-  'is the sum of the medians of its two grouped products.',
+  'is the sum of the medians of its two grouped products. PyTorch: operations of its own around',
+  'torch._scaled_grouped_mm, with one scale per row of either operand; Triton: kernels with 1x128 and',
+  '128x128 scales in peers/gpu_layer_triton.py; both in CUDA graphs, on random routings of their own.',
 ].join(' ')
 
 export const MOE_COMPARED: string = [
   'max_error compares every row of every group of one output of ours, poisoned with NaN beforehand,',
   'with the product of the dequantised operands summed on the GPU by a plain kernel of the',
-  'benchmark. DeepGEMM runs on operands of the same distribution and is null when its error against',
-  'an f32 product is above 1e-4.',
+  'benchmark. Peers run on operands of the same distribution and are null when their error against',
+  'an f32 product, or a few tokens of the layer in f32 with the same casts, is above 1e-4.',
 ].join(' ')
 
 export function moeRow(item: MoeCase, samples: GpuSamples, facts: ProductFacts): MoeRow {
@@ -55,6 +64,7 @@ export function moeRow(item: MoeCase, samples: GpuSamples, facts: ProductFacts):
     ...item,
     ours_us: middle(samples.ours) as number,
     deepgemm_us: middle(samples.deepgemm),
+    cublaslt_us: middle(samples.cublaslt),
     ...checkedFacts(facts),
   }
 }
@@ -63,9 +73,11 @@ export function layerRow(
   item: LayerCase,
   touched: number,
   times: {
-    readonly ours: readonly number[] | undefined
+    readonly ours?: readonly number[]
     readonly parts: number
-    readonly floor: readonly number[] | undefined
+    readonly floor?: readonly number[]
+    readonly torch_layer?: readonly number[]
+    readonly triton_layer?: readonly number[]
   },
 ): LayerRow {
   return {
@@ -74,6 +86,8 @@ export function layerRow(
     ours_us: middle(times.ours) as number,
     parts_us: Number(times.parts.toFixed(3)),
     floor_us: middle(times.floor),
+    torch_us: middle(times.torch_layer),
+    triton_us: middle(times.triton_layer),
   }
 }
 
@@ -92,16 +106,19 @@ type MeanRow = {
   readonly problem: GroupLayout
   readonly mean: number | null
   readonly worst: number
+  readonly cublaslt: number | null
 }
 
-/** Time of DeepGEMM over ours, by layout. */
+/** Time of the peers over ours, by layout. */
 export function layoutMeans(rows: readonly MoeRow[]): MeanRow[] {
   return GROUP_LAYOUTS.flatMap((problem) => {
-    const ratios = rows.flatMap((row) =>
-      row.problem === problem && row.deepgemm_us !== null ? row.deepgemm_us / row.ours_us : [],
-    )
+    const mine = rows.filter((row) => row.problem === problem)
+    const over = (peer: 'deepgemm_us' | 'cublaslt_us'): number[] =>
+      mine.flatMap((row) => (row[peer] === null ? [] : row[peer] / row.ours_us))
+    const ratios = over('deepgemm_us')
     if (ratios.length === 0) return []
-    return { problem, mean: geometricMean(ratios), worst: Math.min(...ratios) }
+    const cublaslt = geometricMean(over('cublaslt_us'))
+    return { problem, mean: geometricMean(ratios), worst: Math.min(...ratios), cublaslt }
   })
 }
 
@@ -112,6 +129,8 @@ const ROWS: readonly Column<MoeRow>[] = [
   ['ours us', (row) => fixed(row.ours_us, 2)],
   ['DeepGEMM', (row) => fixed(row.deepgemm_us, 2)],
   ['x', (row) => over(row.deepgemm_us, row.ours_us)],
+  ['cuBLASLt', (row) => fixed(row.cublaslt_us, 1)],
+  ['x', (row) => over(row.cublaslt_us, row.ours_us)],
   ['TFLOP/s', (row) => fixed(groupedFlops(row) / row.ours_us / 1e6, 0)],
   ['error', (row) => row.max_error?.toExponential(1) ?? 'NaN'],
   ['config', (row) => row.config],
@@ -121,6 +140,7 @@ const MEANS: readonly Column<MeanRow>[] = [
   ['geometric means', (row) => row.problem],
   ['x DeepGEMM', (row) => fixed(row.mean, 3)],
   ['worst', (row) => fixed(row.worst, 2)],
+  ['x cuBLASLt', (row) => fixed(row.cublaslt, 3)],
 ]
 
 const LAYERS: readonly Column<LayerRow>[] = [
@@ -132,6 +152,10 @@ const LAYERS: readonly Column<LayerRow>[] = [
   ['x products', (row) => over(row.ours_us, row.parts_us)],
   ['floor', (row) => fixed(row.floor_us, 1)],
   ['x floor', (row) => over(row.ours_us, row.floor_us)],
+  ['PyTorch', (row) => fixed(row.torch_us, 0)],
+  ['x', (row) => over(row.torch_us, row.ours_us)],
+  ['Triton', (row) => fixed(row.triton_us, 0)],
+  ['x', (row) => over(row.triton_us, row.ours_us)],
 ]
 
 export function moeTables({ meta, rows }: MoeReport): string {
