@@ -39,6 +39,8 @@ export type GemmRange = {
   readonly recipeB: GemmProblem['recipeB']
   readonly out: OutDType
   readonly accumulate: boolean
+  /** Kernels are chosen by measurement, where there is a choice. Default false. */
+  readonly tune?: boolean
 }
 
 /** One of a plan's kernels is ready. */

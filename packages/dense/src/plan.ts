@@ -29,7 +29,7 @@ import { outputShape } from './output.js'
 
 const FORMS: readonly GemmForm[] = ['NT', 'NN', 'TN', 'TT']
 const RECIPES_B = ['128x128', '1x128'] as const
-const PLAN_OPTIONS = ['form', 'n', 'k', 'm', 'out', 'accumulate', 'recipeB', 'onProgress']
+const PLAN_OPTIONS = ['form', 'n', 'k', 'm', 'out', 'accumulate', 'recipeB', 'tune', 'onProgress']
 
 /** The products a plan covers: one N and K, any M up to a bound. */
 export type GemmPlanSpec = {
@@ -44,6 +44,12 @@ export type GemmPlanSpec = {
   readonly accumulate?: boolean
   /** Recipe of B seen K-major, for a GPU's choice of kernels; a CPU runs both. Default `128x128`. */
   readonly recipeB?: GemmProblem['recipeB']
+  /**
+   * Has a GPU time the cost model's best few kernels for each M, once: the answer is kept in the
+   * kernel cache. It should have nothing else to do meanwhile, and memory for the weights twice and
+   * more. Bits of results then depend on the answer. Default false: the cost model chooses.
+   */
+  readonly tune?: boolean
   /** Told of every kernel that a GPU loads for the plan, as it becomes ready. */
   readonly onProgress?: ProgressListener
 }
@@ -164,6 +170,7 @@ export async function planGemm(device: Device, spec: GemmPlanSpec): Promise<Gemm
     out: requireOneOf('The option out', given.out ?? 'bf16', OUT_DTYPES),
     accumulate: requireBoolean('The option accumulate', given.accumulate ?? false),
     recipeB: requireOneOf('The option recipeB', given.recipeB ?? '128x128', RECIPES_B),
+    tune: requireBoolean('The option tune', given.tune ?? false),
   }
   const range = { ...complete, m: { min: 1, max: complete.m.max } }
   return new GemmPlan(device, complete, await prepareGemm(device, range, onProgress))

@@ -82,6 +82,7 @@ describe.each(await availableDevices(Device))('a plan on $kind', ({ kind, open }
       out: 'bf16',
       accumulate: false,
       recipeB: '128x128',
+      tune: false,
     })
     const names = plan.configs.map(configName)
     if (kind === 'cpu') expect(names).toEqual([`cpu/${device.architecture}/${device.parallelism}`])

@@ -58,9 +58,12 @@ describe.skipIf(gpus.length === 0)('products on a GPU', () => {
     })
   })
 
-  it('run under a plan for every M up to its bound, with the same bits each time', async () => {
+  it.each([
+    ['a plan', false],
+    ['a tuned plan', true],
+  ])('run under %s for every M up to its bound, with the same bits each time', async (_, tune) => {
     const [n, k] = [520, 1040]
-    const plan = await planGemm(device, { n, k, m: { max: 300 } })
+    const plan = await planGemm(device, { n, k, m: { max: 300 }, tune })
     for (const m of [0, 1, 9, 40, 100, 300]) {
       const { host, a, b } = operands([m, n, k], '128x128')
       const spec = { dtype: 'bf16', shape: [m, n], gap: 0, accumulate: false, seed: 1 } as const

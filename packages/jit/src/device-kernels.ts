@@ -1,8 +1,9 @@
 import type { CudaDevice, CudaKernel } from '@deepgemm/runtime/cuda'
-import { canonicalJson } from './canonical-json.js'
+import { type CanonicalValue, canonicalJson } from './canonical-json.js'
 import type { KernelConfig } from './config.js'
 import { configHeader } from './config-header.js'
 import { Jit, type Kernel, type KernelRequest } from './jit.js'
+import { type Answer, measuredOnce, type Question } from './measured.js'
 import { OpenUnit } from './source/assemble.js'
 import { kernelSources } from './source/kernel-sources.js'
 
@@ -29,6 +30,9 @@ export type LoadProgress = {
 }
 
 export type LoadOptions = { readonly onProgress?: ((progress: LoadProgress) => void) | undefined }
+
+/** The architecture of every device that there are kernels for. */
+const TARGET = 'sm_90a'
 
 /** The library's kernels that are loaded on one GPU. Each is compiled and loaded once. */
 export class DeviceKernels {
@@ -72,15 +76,32 @@ export class DeviceKernels {
     return specs.map((spec) => this.loaded(spec) as CudaKernel)
   }
 
+  /**
+   * The answer to a question about this device, from the cache or measured.
+   *
+   * @throws {CacheError} and what `measure` rejects with
+   */
+  async measured(
+    question: Omit<Question, 'target'>,
+    measure: () => Promise<CanonicalValue>,
+  ): Promise<Answer> {
+    const { cache } = await this.#open()
+    return measuredOnce(cache, { ...question, target: TARGET }, measure)
+  }
+
+  async #open(): Promise<Jit> {
+    this.#jit ??= Jit.open()
+    return this.#jit.catch((error: unknown) => {
+      this.#jit = undefined
+      throw error
+    })
+  }
+
   async #compile(
     specs: readonly DeviceKernelSpec[],
     told: (spec: DeviceKernelSpec, source: LoadProgress['source']) => void,
   ): Promise<void> {
-    this.#jit ??= Jit.open()
-    const jit = await this.#jit.catch((error: unknown) => {
-      this.#jit = undefined
-      throw error
-    })
+    const jit = await this.#open()
     const requests = await Promise.all(specs.map(kernelRequest))
     await jit.getKernels(requests, {
       onProgress: ({ index, kernel }) => {

@@ -10,6 +10,7 @@ export type { CacheListing, CacheProblem, VerifyReport } from './cache/maintenan
 export type { Manifest } from './cache/manifest.js'
 export type { CacheRoot } from './cache/root.js'
 export { type CacheRoots, defaultMaxBytes } from './cache/settings.js'
+export type { CanonicalValue } from './canonical-json.js'
 export type { CompileRequest, CompileResult, Compiler } from './compile/compiler.js'
 export { type FindCompilerOptions, findCompiler } from './compile/find-compiler.js'
 export { type KernelResources, kernelResources } from './compile/kernel-resources.js'
@@ -40,6 +41,7 @@ export {
   kernelKey,
   kernelKeyFormat,
 } from './kernel-key.js'
+export { type Answer, measuredOnce, type Question } from './measured.js'
 export {
   enqueueScaleRelayout,
   prepareScaleRelayout,

@@ -1,9 +1,7 @@
-// Which kernels serve a range of products, and which of them serves one. Pure.
+// Which kernels serve a range of products. Pure.
 
 import {
-  chooseSm90Config,
   configsFor,
-  type Sm90Choice,
   type Sm90Config,
   type Sm90Device,
   type Sm90Range,
@@ -14,14 +12,16 @@ import type { DeviceKernelSpec } from '@deepgemm/jit'
 
 /** Rows beyond which the best config stays the same: every multiprocessor has work for many rounds. */
 const MOST_ROWS = 16_384
-/** Choices that are remembered; M of most callers comes from a small set. */
-const MOST_CHOICES = 4096
 
 /** The configs for every M of a range. */
 export function gemmConfigs(range: Sm90Range, device: Sm90Device): readonly Sm90Config[] {
+  return configsFor(clampRange(range), device)
+}
+
+/** The part of a range that decides about configs. */
+export function clampRange(range: Sm90Range): Sm90Range {
   const clamp = (m: number): number => Math.max(1, Math.min(m, MOST_ROWS))
-  const { min, max } = range.m
-  return configsFor({ ...range, m: { min: clamp(min), max: clamp(max) } }, device)
+  return { ...range, m: { min: clamp(range.m.min), max: clamp(range.m.max) } }
 }
 
 /** What is compiled for a config. */
@@ -33,32 +33,5 @@ export function gemmKernel(config: Sm90Config): DeviceKernelSpec {
     config: sm90KernelMembers(config, sharedBytes),
     target: config.target,
     sharedBytes,
-  }
-}
-
-/** Chooses among configs by M and remembers. */
-export class Chooser {
-  readonly #configs: readonly Sm90Config[]
-  readonly #extents: { readonly n: number; readonly k: number }
-  readonly #device: Sm90Device
-  readonly #choices = new Map<number, Sm90Choice>()
-
-  constructor(
-    configs: readonly Sm90Config[],
-    extents: { readonly n: number; readonly k: number },
-    device: Sm90Device,
-  ) {
-    this.#configs = configs
-    this.#extents = extents
-    this.#device = device
-  }
-
-  choose(m: number): Sm90Choice {
-    const known = this.#choices.get(m)
-    if (known !== undefined) return known
-    const choice = chooseSm90Config(this.#configs, { m, ...this.#extents }, this.#device)
-    if (this.#choices.size >= MOST_CHOICES) this.#choices.clear()
-    this.#choices.set(m, choice)
-    return choice
   }
 }

@@ -3,7 +3,7 @@ import type { Sm90Choice, Sm90Config } from '@deepgemm/core/sm90'
 import type { CudaKernel, CudaStream, PreparedLaunch } from '@deepgemm/runtime/cuda'
 import type { GemmCall, GemmPlacement, GemmRange, PreparedGemm } from '../backend.js'
 import { gemmAddresses, gemmArguments, gemmGeometry } from './arguments.js'
-import { Chooser } from './configs.js'
+import type { Chooser } from './chooser.js'
 import { LaunchCache, runAll } from './launch-cache.js'
 import { groupOf, kernelOperand, matrixOf } from './operands.js'
 import { requireCudaCall } from './requirements.js'
@@ -22,12 +22,12 @@ export class CudaGemm implements PreparedGemm {
   constructor(
     range: GemmRange,
     kernels: ReadonlyMap<Sm90Config, CudaKernel>,
+    chooser: Chooser,
     multiprocessors: number,
   ) {
     this.configs = [...kernels.keys()]
     this.#kernels = kernels
-    const { n, k } = range
-    this.#chooser = new Chooser(this.configs, { n, k }, { multiprocessors })
+    this.#chooser = chooser
     this.#workspace = new GemmWorkspace(range, this.configs, multiprocessors)
   }
 

@@ -1,4 +1,9 @@
-import { requireSm90Extents, type Sm90Config, sm90ConfigName } from '@deepgemm/core/sm90'
+import {
+  configsFor,
+  requireSm90Extents,
+  type Sm90Config,
+  sm90ConfigName,
+} from '@deepgemm/core/sm90'
 import {
   type DeviceKernelSpec,
   deviceKernels,
@@ -8,9 +13,12 @@ import {
 } from '@deepgemm/jit'
 import type { CudaDevice, CudaKernel, CudaStream } from '@deepgemm/runtime/cuda'
 import type { GemmCall, GemmRange, PreparedGemm, ProgressListener } from '../backend.js'
-import { gemmConfigs, gemmKernel } from './configs.js'
+import { Chooser, type ConfigsOf } from './chooser.js'
+import { clampRange, gemmKernel } from './configs.js'
 import { CudaGemm, EmptySums, isEmpty } from './gemm.js'
 import { requireCudaCall } from './requirements.js'
+import { Stopwatch } from './stopwatch.js'
+import { tunedConfig, tuneGemm } from './tuning.js'
 
 /** @throws {ShapeError | CompileError | CacheError | CudaError} */
 export async function prepareCudaGemm(
@@ -18,20 +26,48 @@ export async function prepareCudaGemm(
   range: GemmRange,
   onProgress?: ProgressListener,
 ): Promise<PreparedGemm> {
-  const { form, m, n, k, recipeB, out, accumulate } = range
+  const { m, n, k, recipeB, out, accumulate } = range
   if (k === 0 || n === 0) return new EmptySums()
   requireSm90Extents({ m: m.max, n, k })
   const { multiprocessors } = device.properties
-  const family = { recipeB, out, accumulate }
-  const configs = gemmConfigs({ family, m, n, k }, { multiprocessors })
+  const products = clampRange({ family: { recipeB, out, accumulate }, m, n, k })
+  const load = (configs: readonly Sm90Config[]): Promise<Kernels> =>
+    loadKernels(device, { range, configs, onProgress })
+  const plan = (kernels: Kernels, configsOf: ConfigsOf): PreparedGemm => {
+    const chooser = new Chooser(configsOf, { n, k }, { multiprocessors })
+    return new CudaGemm(range, kernels, chooser, multiprocessors)
+  }
+  if (range.tune !== true || m.max === 0) {
+    const configs = configsFor(products, { multiprocessors })
+    return plan(await load(configs), () => configs)
+  }
+  const cases = await tuneGemm(device, products, async (configs) => {
+    return new Stopwatch(device, { ...range, m: products.m }, await load(configs))
+  })
+  const kernels = await load([...new Set(cases.map(({ config }) => config))])
+  return plan(kernels, (rows) => [tunedConfig(cases, rows)])
+}
+
+type Kernels = ReadonlyMap<Sm90Config, CudaKernel>
+
+type Wanted = {
+  readonly range: GemmRange
+  readonly configs: readonly Sm90Config[]
+  readonly onProgress: ProgressListener | undefined
+}
+
+/** Loads the kernels of configs, and what brings operands into their form. */
+async function loadKernels(
+  device: CudaDevice,
+  { range, configs, onProgress }: Wanted,
+): Promise<Kernels> {
   const specs = new Map(configs.map((config) => [gemmKernel(config), config]))
-  const transposes = form === 'NT' ? [] : transposeKernels
+  const transposes = range.form === 'NT' ? [] : transposeKernels
   const wanted = [...specs.keys(), scaleRelayoutKernel, ...transposes]
   const kernels = await deviceKernels(device).load(wanted, {
     onProgress: onProgress && ((progress) => onProgress(described(progress, specs))),
   })
-  const byConfig = new Map(configs.map((config, i) => [config, kernels[i] as CudaKernel]))
-  return new CudaGemm(range, byConfig, multiprocessors)
+  return new Map(configs.map((config, i) => [config, kernels[i] as CudaKernel]))
 }
 
 function described(
