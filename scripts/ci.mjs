@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { PlainError, runMain, say, seconds } from './lib/report.mjs'
 import { foreground } from './lib/run.mjs'
 import { root } from './lib/workspace.mjs'
+import { installBrowser } from './setup/browser.mjs'
 import { setup } from './setup.mjs'
 
 const numbers = join(root, '.cache', 'tests.json')
@@ -29,6 +30,7 @@ async function runTests() {
 /** @returns {Promise<{ passed: number, failed: number }>} */
 async function everything() {
   await setup()
+  await installBrowser()
   say('Checks')
   const { runChecks } = await import('./checks/index.mjs') // stands on what set-up installs
   const checks = await runChecks([])

@@ -14,6 +14,7 @@ export const entries = [
   ['@deepgemm/core', 'packages/core/src/index.ts'],
   ['@deepgemm/core/sm90', 'packages/core/src/sm90/index.ts'],
   ['@deepgemm/kernels', 'kernels/src/index.ts'],
+  ['@deepgemm/bench', 'tools/bench/src/index.ts'],
   ['@deepgemm/cli', 'tools/cli/src/index.ts'],
   // Last: what it passes on is described where it comes from.
   ['deepgemm', 'packages/deepgemm/src/index.ts'],

@@ -7,6 +7,7 @@ const guides = [
   { text: 'Train with gradients', link: '/guides/train-with-gradients' },
   { text: 'Capture a graph', link: '/guides/capture-a-graph' },
   { text: 'Deploy without a compiler', link: '/guides/deploy-without-a-compiler' },
+  { text: 'Benchmark a machine', link: '/guides/benchmark' },
   { text: 'Write a kernel', link: '/guides/write-a-kernel' },
   { text: 'The command line', link: '/guides/command-line' },
 ]
