@@ -1,7 +1,14 @@
+#include <algorithm>
 #include <atomic>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#if defined(__linux__)
+#include <sys/resource.h>
+#endif
 
 #include "check.hpp"
 #include "deepgemm/cpu/pool.hpp"
@@ -81,6 +88,70 @@ void sleeping_workers_wake() {
   }
 }
 
+// Raises `most` to what `now` reaches.
+void note(std::atomic<int>& most, int now) {
+  int seen = most.load();
+  while (seen < now && !most.compare_exchange_weak(seen, now)) {
+  }
+}
+
+void loops_of_many_callers_run_on_no_more_threads_than_the_pool_has() {
+  for (const int threads : {1, 2, 3}) {
+    Pool pool(threads);
+    std::atomic<int> inside{0}, most{0};
+    std::atomic<int64_t> ran{0};
+    std::vector<std::thread> callers;
+    for (int caller = 0; caller < 6; ++caller) {
+      callers.emplace_back([&] {
+        for (int round = 0; round < 10; ++round) {
+          pool.parallel_for(12, [&](int64_t) {
+            note(most, inside.fetch_add(1) + 1);
+            std::this_thread::sleep_for(std::chrono::microseconds(50));
+            ran.fetch_add(1);
+            inside.fetch_sub(1);
+          });
+        }
+      });
+    }
+    for (std::thread& caller : callers) caller.join();
+    check(ran.load() == 6 * 10 * 12, "every loop of every caller ran whole");
+    check(most.load() <= threads, "more threads were inside bodies than the pool has");
+  }
+}
+
+// What the threads of a loop say of themselves, from a loop that lasts until two have said
+// something else or so many indices have passed that a busy machine is no excuse.
+template <class Value>
+std::set<Value> told_by_threads(Pool& pool, Value (*tell)()) {
+  std::mutex mutex;
+  std::set<Value> told;
+  std::atomic<bool> enough{false};
+  pool.parallel_for(20'000, [&](int64_t) {
+    if (!enough.load()) std::this_thread::sleep_for(std::chrono::microseconds(200));
+    const std::lock_guard lock(mutex);
+    told.insert(tell());
+    enough.store(told.size() >= 2);
+  });
+  return told;
+}
+
+void a_worker_helps_the_loop_that_outlasts_another() {
+  Pool pool(2, {.max_spin = std::chrono::microseconds(0)});
+  std::thread brief([&] { pool.parallel_for(1, [](int64_t) {}); });
+  const auto threads = told_by_threads<std::thread::id>(pool, std::this_thread::get_id);
+  brief.join();
+  check(threads.size() == 2, "the pool's worker took part in the loop that lasted");
+}
+
+#if defined(__linux__)
+void workers_are_nicer_by_what_is_asked() {
+  Pool pool(2, {.nicer = 3});
+  const auto seen = told_by_threads<int>(pool, [] { return getpriority(PRIO_PROCESS, 0); });
+  const int own = getpriority(PRIO_PROCESS, 0);
+  check(seen == std::set<int>{own, std::min(own + 3, 19)}, "only the worker is nicer");
+}
+#endif
+
 void values_below_one_mean_one() {
   Pool pool(0);
   check(pool.threads() == 1, "Pool(0) runs on the caller");
@@ -94,6 +165,13 @@ const Case kCases[] = {
     {"an exception reaches the caller and leaves the pool whole",
      an_exception_reaches_the_caller_and_leaves_the_pool_whole},
     {"sleeping workers wake", sleeping_workers_wake},
+    {"loops of many callers run on no more threads than the pool has",
+     loops_of_many_callers_run_on_no_more_threads_than_the_pool_has},
+    {"a worker helps the loop that outlasts another",
+     a_worker_helps_the_loop_that_outlasts_another},
+#if defined(__linux__)
+    {"workers are nicer by what is asked", workers_are_nicer_by_what_is_asked},
+#endif
     {"thread counts below one mean one", values_below_one_mean_one},
 };
 

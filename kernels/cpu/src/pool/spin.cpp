@@ -29,12 +29,22 @@ bool AdaptiveSpin::try_start_spinning() {
 
 void AdaptiveSpin::stop_spinning() { spinning_threads.fetch_sub(1, std::memory_order_relaxed); }
 
-long AdaptiveSpin::preemptions() {
+long thread_preemptions() {
 #if defined(__linux__)
   rusage usage{};
   if (getrusage(RUSAGE_THREAD, &usage) == 0) return usage.ru_nivcsw;
 #endif
   return 0;
+}
+
+void be_nicer(int by) {
+#if defined(__linux__)
+  // There a thread has a niceness of its own, 0 stands for the caller, and raising is always
+  // allowed. Should it fail all the same, the thread works at the priority that it has.
+  if (by > 0) setpriority(PRIO_PROCESS, 0, std::min(getpriority(PRIO_PROCESS, 0) + by, 19));
+#else
+  static_cast<void>(by);
+#endif
 }
 
 void AdaptiveSpin::woke() {

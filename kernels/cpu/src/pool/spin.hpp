@@ -13,6 +13,9 @@ inline void pause_cpu() {
 #endif
 }
 
+// Times that the calling thread lost its processor against its will.
+long thread_preemptions();
+
 // Polls `ready` for at most `limit`; true when it became true.
 template <class Ready>
 bool spin_for(std::chrono::nanoseconds limit, Ready&& ready) {
@@ -41,10 +44,10 @@ class AdaptiveSpin {
     idle_since_ = Clock::now();
     preempted_ = false;
     if (patience_.count() == 0 || !try_start_spinning()) return ready();
-    const long preemptions_before = preemptions();
+    const long preemptions_before = thread_preemptions();
     const bool found = spin_for(patience_, ready);
     stop_spinning();
-    preempted_ = preemptions() != preemptions_before;
+    preempted_ = thread_preemptions() != preemptions_before;
     if (found) woke();
     return found;
   }
@@ -57,8 +60,6 @@ class AdaptiveSpin {
   // Across all pools of the process, at most (processors - 1) threads poll at once.
   static bool try_start_spinning();
   static void stop_spinning();
-  // Times that this thread lost its processor against its will.
-  static long preemptions();
 
   const std::chrono::microseconds limit_;
   std::chrono::microseconds patience_;

@@ -13,6 +13,8 @@ struct PoolOptions {
   // How long an idle worker polls for the next loop before it sleeps. Waking a sleeper costs tens
   // of microseconds, polling costs a core: the wait adapts between zero and this bound.
   std::chrono::microseconds max_spin{5000};
+  // By how much the workers' niceness exceeds that of the thread that makes the pool.
+  int nicer = 0;
 };
 
 class Pool {
@@ -28,7 +30,8 @@ class Pool {
 
   // Runs body(index) once for every index in [0, count), on the workers and the calling thread,
   // and returns when all have finished. Indices are handed out in ascending order. Several threads
-  // may call this at once: their loops share the workers. A body may itself call parallel_for.
+  // may call this at once: their loops share the workers, and never do more than threads() threads
+  // run bodies. A caller beyond that waits for its turn. A body may itself call parallel_for.
   // When a body throws, indices that have not begun are skipped and the first exception is thrown
   // again here, once no thread is inside the loop any more.
   //
@@ -41,6 +44,10 @@ class Pool {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Raises the calling thread's niceness, so that threads at the ordinary one get a processor at once
+// when they need it. Where threads have none of their own (not Linux), and for 0, does nothing.
+void be_nicer(int by);
 
 // Processors that this process may use: the smaller of its affinity mask and its cgroup's
 // quota (rounded up), at least 1.
