@@ -2,7 +2,7 @@
 
 import type { AccuracyPoint, ChartData } from '@deepgemm/bench'
 import * as Plot from '@observablehq/plot'
-import { colors, labelOf, logAxis, logRange, logTicks, NARROW, rateText } from './common.js'
+import { colors, labelOf, logAxis, logRange, logTicks, NARROW, rateText, TIP } from './common.js'
 
 /** Where an error of nothing at all is drawn. */
 const LEAST = 1e-16
@@ -29,7 +29,7 @@ export function accuracyPlot(data: ChartData, width: number): Element {
     color: colors(data),
     marks: [
       ...logAxis('x', logTicks(left, right, width), { label: `${unit.name} →` }),
-      ...logAxis('y', powers(low, high), {
+      ...logAxis('y', errorTicks(low, high), {
         label: '↑ error',
         text: (tick) => tick.toExponential(0),
       }),
@@ -42,15 +42,16 @@ export function accuracyPlot(data: ChartData, width: number): Element {
       }),
       Plot.tip(
         points,
-        Plot.pointer({ ...place, title: (point: AccuracyPoint) => told(data, point) }),
+        Plot.pointer({ ...TIP, ...place, title: (point: AccuracyPoint) => told(data, point) }),
       ),
     ],
   })
 }
 
-/** Powers of ten, at most eight of them. */
-function powers(low: number, high: number): number[] {
+/** Powers of ten, at most eight of them; finer ticks where there is less than two. */
+function errorTicks(low: number, high: number): number[] {
   const [first, last] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))]
+  if (last - first < 1) return logTicks(low, high, Number.POSITIVE_INFINITY)
   const step = Math.max(1, Math.ceil((last - first + 1) / 8))
   const ticks: number[] = []
   for (let power = first; power <= last; power += step) ticks.push(10 ** power)

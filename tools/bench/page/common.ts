@@ -30,6 +30,13 @@ export function rateText(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)
 }
 
+/** How what is under the mouse is told. */
+export const TIP = {
+  lineHeight: 1.3,
+  textPadding: 9,
+  pathFilter: 'drop-shadow(0 2px 5px #0004)',
+} as const
+
 /** Below this, labels move closer together. */
 export const NARROW = 520
 

@@ -10,6 +10,7 @@ import {
   logTicks,
   NARROW,
   rateText,
+  TIP,
   timeText,
 } from './common.js'
 
@@ -133,7 +134,7 @@ function dots(data: ChartData, points: readonly RooflinePoint[]): Plot.Markish[]
     Plot.dot(ours, { ...place, fill: 'series', r: 4.5, stroke: 'var(--paper)', strokeWidth: 1 }),
     Plot.tip(
       [...points],
-      Plot.pointer({ ...place, title: (point: RooflinePoint) => told(data, point) }),
+      Plot.pointer({ ...TIP, ...place, title: (point: RooflinePoint) => told(data, point) }),
     ),
   ]
 }

@@ -2,7 +2,7 @@
 
 import type { Bar, ChartData } from '@deepgemm/bench'
 import * as Plot from '@observablehq/plot'
-import { colors, labelOf, logAxis, timeText } from './common.js'
+import { colors, labelOf, logAxis, TIP, timeText } from './common.js'
 
 const WIDEST = 400
 const HEIGHT = 230
@@ -89,6 +89,7 @@ function layerPlot(
       Plot.tip(
         bars,
         Plot.pointerX({
+          ...TIP,
           ...place,
           y: 'ratio',
           title: (bar: Bar) => told(data, bar),

@@ -15,7 +15,7 @@ export const PEERS = [
 /** Those that the rows of `gpu` and `gpu-moe` have columns for. */
 const COLUMN_PEERS: readonly PeerName[] = PEERS.slice(0, 3)
 /** Compositions of the fused layer. */
-export const LAYER_PEERS = ['torch_layer', 'triton_layer'] as const
+const LAYER_PEERS = ['torch_layer', 'triton_layer'] as const
 export type LayerPeerName = (typeof LAYER_PEERS)[number]
 export type PeerName = (typeof PEERS)[number]
 export type AnyPeerName = PeerName | LayerPeerName
