@@ -19,7 +19,18 @@ function gatherPages() {
   for (const name of [...files, 'concepts', 'guides']) {
     cpSync(join(docs, name), join(pages, name), { recursive: true })
   }
+  gatherReports()
   writeFileSync(join(pages, 'results.md'), resultsPage(join(docs, 'benchmarks')))
+}
+
+/** Pages of benchmarks need nothing and are left as they are. */
+function gatherReports() {
+  const from = join(docs, 'benchmarks')
+  const to = join(pages, 'public', 'benchmarks')
+  mkdirSync(to, { recursive: true })
+  for (const name of readdirSync(from).filter((file) => file.endsWith('.html'))) {
+    cpSync(join(from, name), join(to, name))
+  }
 }
 
 const since = performance.now()

@@ -33,7 +33,12 @@ const isRows = (value) =>
   Array.isArray(value) && value.length > 0 && typeof value[0] === 'object' && value[0] !== null
 
 /** One measurement with its machine, versions and command. */
-export function section(name, { meta = {}, ...parts }) {
+export function section(name, { format, meta = {}, ...parts }) {
+  // What `deepgemm bench` wrote has a page of its own beside it.
+  if (format !== undefined) {
+    const page = `[pictures and figures](./benchmarks/${name}.html)`
+    return `## ${name}\n\n${meta.set} on ${meta.device}: ${page}, by \`${meta.command}\`.`
+  }
   const facts = Object.entries(meta).map(([key, value]) => `- ${words(key)}: ${show(value)}`)
   const tables = Object.entries(parts)
     .filter(([, value]) => isRows(value))

@@ -17,4 +17,11 @@ describe('the page of results', () => {
       ].join('\n'),
     )
   })
+
+  it('leads to the page of a result that has one', () => {
+    const meta = { device: 'X', set: 'a model', command: 'deepgemm bench' }
+    expect(section('x', { format: 'deepgemm-bench/1', meta, rows: [{ m: 1 }] })).toBe(
+      '## x\n\na model on X: [pictures and figures](./benchmarks/x.html), by `deepgemm bench`.',
+    )
+  })
 })

@@ -14,10 +14,10 @@ export {
   type Verdict,
 } from './suite/compare.js'
 export {
-  CONFIDENCE,
   ENOUGH_SAMPLES,
   type Interval,
   medianInterval,
+  noiseText,
   ratioInterval,
   relativeNoise,
 } from './suite/noise.js'

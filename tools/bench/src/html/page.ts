@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { NativeError } from 'deepgemm'
-import { CONFIDENCE } from '../suite/noise.js'
+import { noiseText } from '../suite/noise.js'
 import { OURS, type SuiteResult } from '../suite/result.js'
 import { type ChartData, chartData } from './chart-data.js'
 import { STYLE } from './style.js'
@@ -38,8 +38,7 @@ installed, measured in one run.</p>
 ${summaryCards(result, data)}
 ${pictures(result, data)}
 <h2>Every product</h2>
-<p>Times are medians over rounds; the noise is half the interval that holds the median with
-${CONFIDENCE * 100} % certainty. Ratios above 1: ours is faster; coloured where that is beyond the noise.</p>
+<p>Times are medians over rounds; the noise is ${noiseText(result.meta.rounds)}. Ratios above 1: ours is faster; coloured where that is beyond the noise.</p>
 ${productsTable(result, data)}
 <h2>Where this comes from</h2>
 ${factsList(result)}

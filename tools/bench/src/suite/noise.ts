@@ -35,6 +35,12 @@ function skippedEachSide(count: number): number {
   }
 }
 
+/** What noise means, for people: `half the interval that …`. */
+export function noiseText(rounds: number): string {
+  if (rounds < ENOUGH_SAMPLES) return 'half the range of all rounds: too few to be sure'
+  return `half the interval that holds the median with ${100 * CONFIDENCE} % certainty`
+}
+
 /** How many times longer the other took, over the rounds that both were in. */
 export function ratioInterval(ours: readonly number[], other: readonly number[]): Interval {
   const pairs = Math.min(ours.length, other.length)

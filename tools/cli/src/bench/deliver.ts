@@ -1,4 +1,4 @@
-import { CONFIDENCE, productCells, reportText, resultHtml, type SuiteResult } from '@deepgemm/bench'
+import { noiseText, productCells, reportText, resultHtml, type SuiteResult } from '@deepgemm/bench'
 import { writeFileAtomic } from 'deepgemm'
 import { printTable } from '../output/table.js'
 import { say, type Terminal } from '../output/terminal.js'
@@ -33,9 +33,10 @@ function printProducts(terminal: Terminal, result: SuiteResult): void {
     heads.map((name, i) => ({ name, align: rows[0]?.[i]?.kind === 'name' ? 'left' : 'right' })),
     rows.map((cells) => cells.map(({ text }) => text)),
   )
+  const { rounds } = result.meta
   say(
     terminal,
-    `Medians of ${result.meta.rounds} rounds; noise: half the interval that holds the median with ` +
-      `${100 * CONFIDENCE} % certainty. "over" a library: its time over ours, above 1 ours is faster.`,
+    `Medians of ${rounds} rounds; noise: ${noiseText(rounds)}. "over" a library: its time over ours, ` +
+      'above 1 ours is faster.',
   )
 }
