@@ -9,13 +9,14 @@
 
 namespace deepgemm::cpu::bench {
 
-double seconds_now();
+// Of the wall, or of the processor time of the calling thread.
+double seconds_now(bool cpu_time = false);
 
 // Bytes per second of reading `bytes` once with all threads of the pool.
-double read_bandwidth(Pool& pool, std::span<const uint8_t> bytes);
+double read_bandwidth(Pool& pool, std::span<const uint8_t> bytes, bool cpu_time = false);
 
 // Floating-point operations per second of the multiply-add that `isa`'s kernels use, on all
 // threads of the pool; 0 where no such loop is written.
-double peak_flops(Pool& pool, Isa isa);
+double peak_flops(Pool& pool, Isa isa, bool cpu_time = false);
 
 }  // namespace deepgemm::cpu::bench

@@ -1,9 +1,11 @@
 // GFLOP/s of the FP8 GEMM beside the machine's own limits, weights cold as in a model.
 //
 //   deepgemm_cpu_bench [--threads 1] [--isa name] [--runs 9] [--scale-rows 128] [--best yes]
-//                      [MxNxK ...]
+//                      [--prepacked yes] [--clock cpu] [--warm yes] [MxNxK ...]
 //
-// Medians, or with --best the best run of each: the figure to tune by on a machine that others use.
+// --clock cpu counts the calling thread's processor time, which other jobs disturb less: for one
+// thread only. Medians, or with --best the best run of each: the figure to tune by on a machine
+// that others use.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +15,7 @@
 
 #include "ceilings.hpp"
 #include "deepgemm/cpu/gemm.hpp"
+#include "deepgemm/cpu/prepack.hpp"
 
 namespace deepgemm::cpu::bench {
 namespace {
@@ -27,6 +30,9 @@ struct Options {
   int runs = 9;
   int32_t scale_rows = 128;
   bool best = false;
+  bool prepacked = false;
+  bool cpu_time = false;
+  bool warm = false;  // the same weights every time
   std::vector<Shape> shapes;
 };
 
@@ -54,9 +60,25 @@ std::vector<uint8_t> random_codes(int64_t count, uint32_t seed) {
   return codes;
 }
 
+std::vector<uint8_t> prepacked_copies(const Options& options, Pool& pool, const Shape& shape,
+                                      const std::vector<uint8_t>& b, int64_t copies) {
+  if (!options.prepacked) return {};
+  const int64_t bytes = prepacked_bytes(shape.n, shape.k);
+  std::vector<uint8_t> packed(static_cast<size_t>(bytes * copies));
+  for (int64_t i = 0; i < copies; ++i) {
+    prepack(pool, {.values = b.data() + i * shape.n * shape.k,
+                   .row_stride = shape.k,
+                   .rows = shape.n,
+                   .k = shape.k,
+                   .packed = packed.data() + i * bytes});
+  }
+  return packed;
+}
+
 void run_shape(const Options& options, Pool& pool, const Shape& shape, double peak) {
   const auto [m, n, k] = shape;
-  const int64_t copies = std::max<int64_t>(1, kColdBytes / std::max<int64_t>(n * k, 1));
+  const int64_t copies =
+      options.warm ? 1 : std::max<int64_t>(1, kColdBytes / std::max<int64_t>(n * k, 1));
   const int64_t blocks = (k + 127) / 128;
   const std::vector<uint8_t> a = random_codes(m * k, 1);
   const std::vector<uint8_t> b = random_codes(n * k * copies, 2);
@@ -73,12 +95,16 @@ void run_shape(const Options& options, Pool& pool, const Shape& shape, double pe
                 OutType::bf16,
                 false};
   std::vector<double> seconds, floors;
+  const int64_t copy_bytes = options.prepacked ? prepacked_bytes(n, k) : n * k;
+  const std::vector<uint8_t> packed = prepacked_copies(options, pool, shape, b, copies);
+  task.b.prepacked = options.prepacked;
+  const uint8_t* weights = options.prepacked ? packed.data() : b.data();
   for (int run = 0; run < options.runs + 2; ++run) {
-    task.b.values = b.data() + run % copies * n * k;
-    const double start = seconds_now();
+    task.b.values = weights + run % copies * copy_bytes;
+    const double start = seconds_now(options.cpu_time);
     gemm(pool, options.isa, {&task, 1});
-    if (run >= 2) seconds.push_back(seconds_now() - start);
-    floors.push_back(1 / read_bandwidth(pool, b));
+    if (run >= 2) seconds.push_back(seconds_now(options.cpu_time) - start);
+    if (!options.warm || run == 0) floors.push_back(1 / read_bandwidth(pool, b, options.cpu_time));
   }
   const double flops = 2.0 * static_cast<double>(m * n * k);
   const double rate = flops / summary(seconds, options.best);
@@ -109,6 +135,12 @@ Options parse(int argc, char** argv) {
       options.scale_rows = std::atoi(value);
     } else if (argument == "--best") {
       options.best = true;
+    } else if (argument == "--prepacked") {
+      options.prepacked = true;
+    } else if (argument == "--warm") {
+      options.warm = true;
+    } else if (argument == "--clock") {
+      options.cpu_time = std::strcmp(value, "cpu") == 0;
     } else if (argument == "--isa" && parse_isa(value)) {
       options.isa = *parse_isa(value);
     } else {
@@ -132,6 +164,6 @@ int main(int argc, char** argv) {
               options.threads);
   std::printf("%6s %6s %6s %9s %9s %8s %9s\n", "m", "n", "k", "gemm", "peak", "floor", "of roof");
   for (const Shape& shape : options.shapes) {
-    run_shape(options, pool, shape, peak_flops(pool, options.isa));
+    run_shape(options, pool, shape, peak_flops(pool, options.isa, options.cpu_time));
   }
 }

@@ -39,6 +39,15 @@ void try_shape(Random& random, Pool& pool, Isa isa, Shape shape) {
   const std::string difference = compare(task, before);
   check(difference.empty(), what + ": " + difference);
   check(output.margins_untouched(), what + ": wrote beyond its columns");
+  if (task.m <= kFewRows || task.accumulate) return;
+  const Panels panels(b);
+  Output packed = output;
+  GemmTask again = task;
+  again.b = panels.operand;
+  again.d = packed.d();
+  gemm(pool, isa, {&again, 1});
+  check(packed.words == output.words && packed.halves == output.halves,
+        what + ": prepacked weights give other bits");
 }
 
 void random_shapes() {
@@ -115,36 +124,51 @@ void nan_stays_in_its_row_and_column() {
   }
 }
 
-// The same rows must give the same bits alone, in a larger batch, and with any thread count.
+// D of the rows of `a`, computed in tasks of `fewest` to `most` rows each.
+std::vector<float> in_parts(Random& random, Pool& pool, Isa isa, const Matrix& a, const Operand& b,
+                            int64_t n, int64_t fewest, int64_t most) {
+  std::vector<float> d(static_cast<size_t>(a.rows * n));
+  for (int64_t row = 0; row < a.rows;) {
+    const int64_t wanted = random.between(fewest, most);
+    const int64_t left = a.rows - row;
+    const int64_t rows = left - wanted < fewest ? left : wanted;
+    Operand part = a.operand;
+    part.values += row * part.row_stride;
+    part.scales += row * part.scale_row_stride;
+    const GemmTask task{rows, n, a.k, part, b, d.data() + row * n, n, OutType::f32, false};
+    gemm(pool, isa, {&task, 1});
+    row += rows;
+  }
+  return d;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// The same rows must give the same bits in a small batch, in a large one, and with any thread
+// count.
 void bits_do_not_depend_on_company() {
   Pool one(1), three(3);
   for (const Isa isa : available_isas()) {
     Random random(14);
-    const int64_t m = 150, n = 300, k = 4500;
-    const Matrix a(random, m, k, 1, false);
+    const std::string name = isa_name(isa);
+    const int64_t n = 300, k = 4500;
+    const Matrix a(random, 150, k, 1, false);
     const Matrix b(random, n, k, 128, false);
-    std::vector<float> alone(m * n), together(m * n), threaded(m * n);
-    const auto task_of = [&](std::vector<float>& d, int64_t row, int64_t rows) {
-      Operand part = a.operand;
-      part.values += row * part.row_stride;
-      part.scales += row * part.scale_row_stride;
-      return GemmTask{rows, n, k, part, b.operand, d.data() + row * n, n, OutType::f32, false};
+    const Panels panels(b);
+    const auto parts = [&](Pool& pool, const Operand& weights, int64_t fewest, int64_t most) {
+      return in_parts(random, pool, isa, a, weights, n, fewest, most);
     };
-    for (int64_t row = 0; row < m;) {
-      const int64_t rows = std::min(m - row, random.between(1, 20));
-      const GemmTask task = task_of(alone, row, rows);
-      gemm(one, isa, {&task, 1});
-      row += rows;
-    }
-    const GemmTask all = task_of(together, 0, m);
-    gemm(one, isa, {&all, 1});
-    const GemmTask all_threaded = task_of(threaded, 0, m);
-    gemm(three, isa, {&all_threaded, 1});
-    const size_t bytes = alone.size() * sizeof(float);
-    check(std::memcmp(alone.data(), together.data(), bytes) == 0,
-          std::string(isa_name(isa)) + ": rows differ between a small and a large batch");
-    check(std::memcmp(together.data(), threaded.data(), bytes) == 0,
-          std::string(isa_name(isa)) + ": bits differ between 1 and 3 threads");
+    const auto together = parts(one, b.operand, a.rows, a.rows);
+    check(same_bits(together, parts(three, b.operand, a.rows, a.rows)),
+          name + ": bits differ between 1 and 3 threads");
+    check(same_bits(together, parts(one, b.operand, kFewRows + 1, 20)),
+          name + ": rows differ between a small and a large batch");
+    check(same_bits(parts(one, b.operand, 1, 1), parts(three, b.operand, kFewRows, kFewRows)),
+          name + ": rows differ between batches of few rows");
+    check(same_bits(together, parts(three, panels.operand, 1, 20)),
+          name + ": rows differ between prepacked weights and plain ones");
   }
 }
 
@@ -159,7 +183,7 @@ const Case kCases[] = {
     {"gemm agrees with float64 on shapes of every blocking", large_shapes},
     {"gemm decodes every e4m3 code exactly on both sides", every_code},
     {"NaN reaches its row and its column and nothing else", nan_stays_in_its_row_and_column},
-    {"bits depend on neither batch nor threads", bits_do_not_depend_on_company},
+    {"bits depend on neither batch, threads nor prepacking", bits_do_not_depend_on_company},
     {"instruction set names round trip", isa_names_round_trip},
 };
 

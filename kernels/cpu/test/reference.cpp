@@ -10,6 +10,8 @@
 #include <cstring>
 #include <limits>
 
+#include "deepgemm/cpu/prepack.hpp"
+
 namespace deepgemm::cpu::test {
 namespace {
 
@@ -81,6 +83,21 @@ Matrix::Matrix(Random& random, int64_t rows_, int64_t k_, int32_t scale_block_ro
              .scale_row_stride = transposed_scales ? 1 : blocks,
              .scale_k_stride = transposed_scales ? scale_rows : 1,
              .scale_block_rows = scale_block_rows};
+}
+
+Panels::Panels(const Matrix& matrix)
+    : values(std::make_unique<GuardedBytes>(
+          static_cast<size_t>(prepacked_bytes(matrix.rows, matrix.k)))),
+      operand(matrix.operand) {
+  Pool pool(1);
+  prepack(pool, {.values = matrix.operand.values,
+                 .row_stride = matrix.operand.row_stride,
+                 .rows = matrix.rows,
+                 .k = matrix.k,
+                 .packed = values->data()});
+  operand.values = values->data();
+  operand.row_stride = 0;
+  operand.prepacked = true;
 }
 
 Output::Output(Random& random, int64_t rows_, int64_t cols_, OutType out_)

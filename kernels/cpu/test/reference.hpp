@@ -41,6 +41,14 @@ struct Matrix {
   Operand operand;
 };
 
+// A matrix's values prepacked, up to an unreadable page, with the matrix's own scales.
+struct Panels {
+  explicit Panels(const Matrix& matrix);
+
+  std::unique_ptr<GuardedBytes> values;
+  Operand operand;
+};
+
 // Compares D (holding `task`'s result) with the reference; `before` is D's earlier contents as
 // floats, read when accumulating. Returns an empty string or a sentence about the worst element.
 std::string compare(const GemmTask& task, const std::vector<float>& before);

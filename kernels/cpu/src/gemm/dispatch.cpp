@@ -12,6 +12,10 @@ const KernelTable& kernels_for(Isa isa) {
     case Isa::avx512_bf16:
       return avx512_bf16_kernels();
 #endif
+#if defined(DEEPGEMM_CPU_HAS_AMX)
+    case Isa::amx:
+      return amx_kernels();
+#endif
 #if defined(DEEPGEMM_CPU_HAS_NEON)
     case Isa::neon:
       return neon_kernels();

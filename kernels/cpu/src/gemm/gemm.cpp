@@ -28,10 +28,13 @@ struct Batch {
   void add(const KernelTable& kernels, const GemmTask& task, int64_t first_row, int64_t rows,
            int threads) {
     const int64_t panels = divide_up(task.n, kernels.panel_cols);
-    const Blocking blocking = choose_blocking(kernels, rows, panels, task.k, threads);
+    const bool stream = streams(task);
+    const Blocking blocking = stream ? stream_blocking(kernels, panels, task.k, threads)
+                                     : choose_blocking(kernels, rows, panels, task.k, threads);
     Slab slab{.task = &task,
               .first_row = first_row,
-              .tiles = TileSplit(rows, kernels.tile_rows),
+              .stream = stream,
+              .tiles = TileSplit(rows, stream ? kMaxStreamRows : kernels.tile_rows),
               .blocking = blocking,
               .panels = panels,
               .units = divide_up(panels, blocking.unit_panels),

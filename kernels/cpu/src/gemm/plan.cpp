@@ -14,6 +14,7 @@ constexpr int64_t kMostPanels = 8;
 // Each chunk of K costs a tile one visit of its totals, and each panel of a chunk costs cache.
 constexpr int64_t kManyRowsChunkK = 4096;
 constexpr int64_t kFewRowsChunkK = 8192;
+constexpr int64_t kStreamUnitBytes = 256 << 10;  // weights of a unit: long enough to hide its start
 
 }  // namespace
 
@@ -36,6 +37,16 @@ Blocking choose_blocking(const KernelTable& kernels, int64_t rows, int64_t panel
   const int64_t wanted_units = threads > 1 ? 4 * static_cast<int64_t>(threads) : 1;
   const int64_t unit_panels = std::min(most_panels, panels / wanted_units);
   return {std::max<int64_t>(unit_panels, 1), std::max(chunk_k, kScaleBlockK)};
+}
+
+bool streams(const GemmTask& task) { return task.m <= kFewRows && !task.b.prepacked; }
+
+Blocking stream_blocking(const KernelTable& kernels, int64_t panels, int64_t k, int threads) {
+  const int64_t panel_bytes = std::max<int64_t>(k * kernels.panel_cols, 1);
+  const int64_t most_panels = std::max<int64_t>(kStreamUnitBytes / panel_bytes, 1);
+  const int64_t wanted_units = threads > 1 ? 4 * static_cast<int64_t>(threads) : 1;
+  const int64_t unit_panels = std::min(most_panels, panels / wanted_units);
+  return {std::max<int64_t>(unit_panels, 1), std::max(round_up(k, kScaleBlockK), kScaleBlockK)};
 }
 
 }  // namespace deepgemm::cpu

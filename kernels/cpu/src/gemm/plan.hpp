@@ -34,4 +34,8 @@ int64_t slab_rows(const KernelTable& kernels, int64_t m, int64_t k);
 Blocking choose_blocking(const KernelTable& kernels, int64_t rows, int64_t panels, int64_t k,
                          int threads);
 
+// Whether a task's rows stream over its weights, in one tile and one chunk of K.
+bool streams(const GemmTask& task);
+Blocking stream_blocking(const KernelTable& kernels, int64_t panels, int64_t k, int threads);
+
 }  // namespace deepgemm::cpu

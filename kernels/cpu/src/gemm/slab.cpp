@@ -2,31 +2,11 @@
 
 #include <algorithm>
 
+#include "gemm/copy_scales.hpp"
 #include "gemm/scratch.hpp"
 
 namespace deepgemm::cpu {
 namespace {
-
-// Copies the scales of `rows` rows from `first` on, for blocks [block, end), to [block][row]; the
-// last `count - rows` of each block repeat the last row's.
-void copy_scales(const Operand& operand, int64_t first, int rows, int count, int64_t block,
-                 int64_t end, float* to) {
-  const int64_t first_block = first / operand.scale_block_rows;
-  const int64_t last_block = (first + rows - 1) / operand.scale_block_rows;
-  for (; block < end; ++block, to += count) {
-    const float* from = operand.scales + block * operand.scale_k_stride;
-    if (first_block == last_block) {
-      std::fill_n(to, count, from[first_block * operand.scale_row_stride]);
-      continue;
-    }
-    for (int r = 0; r < rows; ++r) {
-      const int64_t scale_row =
-          operand.scale_block_rows == 1 ? first + r : (first + r) / operand.scale_block_rows;
-      to[r] = from[scale_row * operand.scale_row_stride];
-    }
-    std::fill_n(to + rows, count - rows, to[rows - 1]);
-  }
-}
 
 // Tiles of different sizes stand back to back: tile t starts at its first row's share.
 const std::byte* packed_tile(const KernelTable& kernels, const Slab& slab, int64_t tile,
@@ -69,7 +49,11 @@ class Unit {
   }
 
   void run() {
-    if (task_.k == 0) store_zeros();
+    if (task_.k == 0) return store_zeros();
+    if (slab_.stream) {
+      for (int64_t panel = 0; panel < panels_; ++panel) stream(panel);
+      return;
+    }
     for (int64_t k = 0; k < task_.k; k += slab_.blocking.chunk_k) {
       const int64_t count = std::min(slab_.blocking.chunk_k, task_.k - k);
       for (int64_t panel = 0; panel < panels_; ++panel) {
@@ -104,27 +88,48 @@ class Unit {
                 divide_up(k + count, kScaleBlockK), panel_scales(panel));
   }
 
+  // A panel's codes from `k` on.
+  CodeRows codes(int64_t panel, int64_t k, int64_t count) const {
+    const Operand& b = task_.b;
+    const int64_t col = first_col(panel);
+    if (!b.prepacked) return {b.values + col * b.row_stride + k, b.row_stride, cols(panel), count};
+    const int64_t wide = col / kPrepackedRows * kPrepackedRows;
+    const uint8_t* first =
+        b.values + wide * round_up(task_.k, kPrepackedK) + k * kPrepackedRows + (col - wide) * 4;
+    return {first, 0, cols(panel), count};
+  }
+
   // Takes B as it is, and packs it on the way if there are further tiles.
   void multiply_first_tile(int64_t panel, int64_t k, int64_t count) {
-    const Operand& b = task_.b;
     const bool only = slab_.tiles.tiles == 1;
+    const CodesKernels& kernels = task_.b.prepacked ? kernels_.of_panels : kernels_.of_rows;
     const int rows = slab_.tiles.size(0);
-    const auto multiply_rows =
-        only ? kernels_.multiply_rows[rows] : kernels_.multiply_rows_and_pack[rows];
-    multiply_rows(
-        {.a = packed_tile(kernels_, slab_, 0, k / 2, memory_),
-         .a_scales = packed_scales(slab_, 0, k / kScaleBlockK, memory_),
-         .b = {b.values + first_col(panel) * b.row_stride + k, b.row_stride, cols(panel), count},
-         .b_scales = panel_scales(panel),
-         .packed = only ? nullptr : packed_panel(panel),
-         .totals = totals(0, panel),
-         .first = k == 0});
+    const auto multiply_codes = only ? kernels.multiply[rows] : kernels.multiply_and_pack[rows];
+    multiply_codes({.rows = rows,
+                    .a = packed_tile(kernels_, slab_, 0, k / 2, memory_),
+                    .a_scales = packed_scales(slab_, 0, k / kScaleBlockK, memory_),
+                    .b = codes(panel, k, count),
+                    .b_scales = panel_scales(panel),
+                    .packed = only ? nullptr : packed_panel(panel),
+                    .totals = totals(0, panel),
+                    .first = k == 0});
     if (k + count == task_.k) store(0, panel);
+  }
+
+  void stream(int64_t panel) {
+    load_scales(panel, 0, task_.k);
+    kernels_.stream.multiply[slab_.tiles.size(0)]({.a = packed_tile(kernels_, slab_, 0, 0, memory_),
+                                                   .a_scales = packed_scales(slab_, 0, 0, memory_),
+                                                   .b = codes(panel, 0, task_.k),
+                                                   .b_scales = panel_scales(panel),
+                                                   .totals = totals(0, panel)});
+    store(0, panel);
   }
 
   void multiply(int64_t tile, int64_t panel, int64_t k, int64_t count) {
     kernels_.multiply[slab_.tiles.size(tile)](
-        {.a = packed_tile(kernels_, slab_, tile, k / 2, memory_),
+        {.rows = slab_.tiles.size(tile),
+         .a = packed_tile(kernels_, slab_, tile, k / 2, memory_),
          .a_scales = packed_scales(slab_, tile, k / kScaleBlockK, memory_),
          .b = packed_panel(panel),
          .b_scales = panel_scales(panel),
@@ -178,8 +183,9 @@ void pack_a(const KernelTable& kernels, const Slab& slab, int64_t tile, int64_t 
   const int64_t k = chunk * kPackingK;
   const int64_t count = std::min(kPackingK, slab.task->k - k);
   const int rows = slab.tiles.size(tile);
-  kernels.pack_tile({a.values + row * a.row_stride + k, a.row_stride, rows, count},
-                    const_cast<std::byte*>(packed_tile(kernels, slab, tile, k / 2, memory)));
+  const auto pack = slab.stream ? kernels.stream.pack : kernels.pack_tile;
+  pack({a.values + row * a.row_stride + k, a.row_stride, rows, count},
+       const_cast<std::byte*>(packed_tile(kernels, slab, tile, k / 2, memory)));
   const int64_t block = k / kScaleBlockK;
   copy_scales(a, row, rows, rows, block, divide_up(k + count, kScaleBlockK),
               const_cast<float*>(packed_scales(slab, tile, block, memory)));

@@ -12,6 +12,7 @@ namespace deepgemm::cpu {
 struct Slab {
   const GemmTask* task;
   int64_t first_row;
+  bool stream;  // few rows over plain weights: one tile in the streams' format
   TileSplit tiles;
   Blocking blocking;
   int64_t panels;
@@ -22,7 +23,7 @@ struct Slab {
   size_t scales_offset;
 
   int64_t blocks() const { return divide_up(task->k, kScaleBlockK); }
-  int64_t pairs() const { return padded_pairs(task->k); }
+  int64_t pairs() const { return stream ? round_up(task->k, kStreamK) / 2 : padded_pairs(task->k); }
 };
 
 // Packs one tile's part of K: chunk `chunk` of kPackingK elements.

@@ -23,6 +23,8 @@ struct Avx2Hooks : F32Pairs<F32x8, U32x8, Avx2Arithmetic> {
   static constexpr int kRows = 5;
   static constexpr int kVectors = 2;
   static constexpr int kFewRows = 2;
+  static constexpr int kFewPanelRows = 2;
+  static constexpr int kStreamStrip = 4;
   using F = F32x8;
   using Bytes = __m256i;
 

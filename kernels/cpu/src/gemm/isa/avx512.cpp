@@ -20,6 +20,8 @@ struct Avx512Hooks : F32Pairs<F32x16, U32x16, Avx512Arithmetic>, Avx512Bytes {
   static constexpr int kRows = 12;
   static constexpr int kVectors = 2;
   static constexpr int kFewRows = 4;
+  static constexpr int kFewPanelRows = 4;
+  static constexpr int kStreamStrip = 8;
   using F = F32x16;
 
   static __m512i everywhere(__m128i quarter) { return _mm512_broadcast_i32x4(quarter); }

@@ -39,6 +39,8 @@ struct F32Pairs {
     return fma(weight, (kPart == 0 ? pair->even : pair->odd) - F{}, acc);
   }
 
+  static F dot_vectors(F acc, Weight weight, Weight row) { return fma(weight, row, acc); }
+
   static Pair make_pair(uint32_t words) {
     return {f32_from_bits(words << 16), f32_from_bits(words & 0xffff0000u)};
   }

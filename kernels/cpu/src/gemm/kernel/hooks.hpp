@@ -10,13 +10,15 @@
 //   kVectors        vectors across a panel
 //   kRows           most rows of a tile
 //   kFewRows        tiles up to this size keep decoded weights in registers
-//   F, Bytes        f32 and byte vectors of the same size
-//   Weight          a vector of pairs made ready for `dot`
-//   kParts          dots that it takes to add both products of a pair: 1, or 2 for even and odd k
-//   Pair            packed element of A: two values of one row
+//   kFewPanelRows   the same where B is prepacked
+//   kStreamStrip    rows of B that one or two rows of A meet at a time where lanes run along K;
+//   even F, Bytes        f32 and byte vectors of the same size Weight          a vector of pairs
+//   made ready for `dot` kParts          dots that it takes to add both products of a pair: 1, or 2
+//   for even and odd k Pair            packed element of A: two values of one row
 //   weight<part>(Bytes pairs) -> Weight
 //   fma(F a, F b, F c) -> F                        a * b + c; fused or not, but always the same
 //   dot<part>(F, Weight, const Pair*) -> F
+//   dot_vectors(F, Weight, Weight) -> F            what dot<part> does, the second operand a vector
 //   make_pair(uint32_t) -> Pair                    from two bf16
 //   gather16(const uint8_t* first, stride) -> Bytes   16 codes of each row; a row per 128 bits
 //   interleave16_low/high, interleave32_low/high      within each 128 bits

@@ -35,6 +35,10 @@ struct Pack : Vectors<Hooks> {
   static void group(const uint8_t* rows, uint32_t* packed, int stride) {
     Bytes codes[4];
     transpose_group(rows, codes);
+    decode_group(codes, packed, stride);
+  }
+
+  static void decode_group(const Bytes (&codes)[4], uint32_t* packed, int stride) {
     for (int i = 0; i < 4; ++i) {
       Bytes even, odd;
       Hooks::expand(codes[i], even, odd);

@@ -55,6 +55,8 @@ struct PortableHooks : F32Pairs<F32x4, U32x4, PortableArithmetic> {
   static constexpr int kRows = kTileRows;
   static constexpr int kVectors = kPanelVectors;
   static constexpr int kFewRows = 2;
+  static constexpr int kFewPanelRows = 2;
+  static constexpr int kStreamStrip = 4;
   using F = F32x4;
   using Bytes = U8x16;
 

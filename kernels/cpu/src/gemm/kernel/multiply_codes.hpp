@@ -1,33 +1,22 @@
-// A packed tile times a panel that is still rows of codes: transposing and decoding fill the gaps
-// that multiplications leave, so that weights are read once and need no pass of their own.
+// A packed tile times a panel that is still codes: transposing and decoding fill the gaps that
+// multiplications leave, so that weights are read once and need no pass of their own.
 #pragma once
 
 #include "gemm/kernel/hooks.hpp"
 #include "gemm/kernel/multiply.hpp"
 #include "gemm/kernel/pack.hpp"
+#include "gemm/kernel/sources.hpp"
 
 namespace deepgemm::cpu {
 namespace {
 
-template <class Hooks>
-struct MultiplyRows : Vectors<Hooks> {
+template <class Hooks, class Source>
+struct MultiplyCodes : Vectors<Hooks> {
   using V = Vectors<Hooks>;
   using typename V::Bytes;
   using typename V::F;
   using typename V::Pair;
   using V::kCols, V::kGroupPairs, V::kGroupsPerBlock, V::kLanes, V::kVectors;
-  using Panel = Lines<kCols>;
-  static constexpr int64_t kLine = Panel::kLine;
-  static constexpr int kGroupsPerLine = Panel::kGroupsPerLine;
-  static constexpr int64_t kPrefetchLines = 4;  // between asking for a line and fetching it
-
-  // Every group takes a quarter of the next line's rows along.
-  [[gnu::always_inline]] static void fetch_ahead(Panel& panel, int64_t g) {
-    const int64_t line = g / kGroupsPerLine + 1;
-    const int quarter = static_cast<int>(g % kGroupsPerLine);
-    panel.prefetch(line + kPrefetchLines, quarter);
-    panel.fetch(line, quarter);
-  }
 
   // Keeps the compiler from gathering all packing in one place, away from the multiplications.
   [[gnu::always_inline]] static void keep_order() { __asm__ volatile("" ::: "memory"); }
@@ -47,12 +36,10 @@ struct MultiplyRows : Vectors<Hooks> {
   }
 
   template <int kRows>
-  [[gnu::always_inline]] static void group(const uint8_t* rows, const Pair* a,
+  [[gnu::always_inline]] static void group(const Source& source, int64_t g, const Pair* a,
                                            F (&acc)[kRows][kVectors]) {
     Bytes codes[kVectors][4];
-    for (int v = 0; v < kVectors; ++v) {
-      Pack<Hooks>::transpose_group(rows + v * kLanes * kLine, codes[v]);
-    }
+    for (int v = 0; v < kVectors; ++v) source.codes(g, v, codes[v]);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       Bytes half[2][kVectors];
@@ -68,10 +55,9 @@ struct MultiplyRows : Vectors<Hooks> {
   }
 
   template <int kRows>
-  static void few(const RowsProduct& product) {
-    Panel panel(product.b);
-    const int64_t groups = panel.groups();
-    panel.fetch(0);
+  static void few(const CodesProduct& product) {
+    Source source(product.b);
+    const int64_t groups = source.groups();
     const Pair* a = static_cast<const Pair*>(product.a);
     const float* a_scales = product.a_scales;
     const float* b_scales = product.b_scales;
@@ -80,8 +66,8 @@ struct MultiplyRows : Vectors<Hooks> {
       F acc[kRows][kVectors] = {};
       const int64_t end = g + kGroupsPerBlock < groups ? g + kGroupsPerBlock : groups;
       for (; g < end; ++g, a += kGroupPairs * kRows) {
-        fetch_ahead(panel, g);
-        group<kRows>(panel.group(g), a, acc);
+        source.advance(g);
+        group<kRows>(source, g, a, acc);
       }
       Multiply<Hooks>::template promote<kRows>(acc, a_scales, b_scales, product.totals, first);
       a_scales += kRows;
@@ -92,20 +78,21 @@ struct MultiplyRows : Vectors<Hooks> {
 
   // ---- more rows: weights go through memory, one group ahead of their use
 
-  static void pack(const Panel& panel, int64_t g, int vector, uint32_t* packed) {
-    Pack<Hooks>::group(panel.group(g) + vector * kLanes * kLine, packed + vector * kLanes, kCols);
+  static void pack(const Source& source, int64_t g, int vector, uint32_t* packed) {
+    Bytes codes[4];
+    source.codes(g, vector, codes);
+    Pack<Hooks>::decode_group(codes, packed + vector * kLanes, kCols);
     keep_order();
   }
 
   // kKeep: the whole packed panel stays behind for further tiles.
   template <int kRows, bool kKeep>
-  static void many(const RowsProduct& product) {
+  static void many(const CodesProduct& product) {
     constexpr int kGroupWords = kGroupPairs * kCols;
     constexpr int kPart = kGroupPairs / kVectors;
     alignas(64) uint32_t ring[kKeep ? 1 : 2 * kGroupWords];
-    Panel panel(product.b);
-    const int64_t groups = panel.groups();
-    panel.fetch(0);
+    Source source(product.b);
+    const int64_t groups = source.groups();
     const Pair* a = static_cast<const Pair*>(product.a);
     const float* a_scales = product.a_scales;
     const float* b_scales = product.b_scales;
@@ -113,15 +100,15 @@ struct MultiplyRows : Vectors<Hooks> {
     const auto slot = [&](int64_t g) {
       return kKeep ? product.packed + g * kGroupWords : ring + (g & 1) * kGroupWords;
     };
-    for (int v = 0; v < kVectors; ++v) pack(panel, 0, v, slot(0));
+    for (int v = 0; v < kVectors; ++v) pack(source, 0, v, slot(0));
     for (int64_t g = 0; g < groups;) {
       F acc[kRows][kVectors] = {};
       const int64_t end = g + kGroupsPerBlock < groups ? g + kGroupsPerBlock : groups;
       for (; g < end; ++g, a += kGroupPairs * kRows) {
-        fetch_ahead(panel, g);
+        source.advance(g);
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) {
-          if (g + 1 < groups) pack(panel, g + 1, v, slot(g + 1));
+          if (g + 1 < groups) pack(source, g + 1, v, slot(g + 1));
           Multiply<Hooks>::template pairs<kRows>(a + v * kPart * kRows, slot(g) + v * kPart * kCols,
                                                  kPart, acc);
         }
@@ -135,7 +122,7 @@ struct MultiplyRows : Vectors<Hooks> {
 
   template <int kRows>
   static constexpr auto without_packing() {
-    return kRows <= Hooks::kFewRows ? &few<kRows> : &many<kRows, false>;
+    return kRows <= Source::kFewRows ? &few<kRows> : &many<kRows, false>;
   }
 };
 
