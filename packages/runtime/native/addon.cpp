@@ -14,6 +14,7 @@ using namespace deepgemm;
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData(env));
+  exports.Set("params", AddonData::of(env).make_params(env));
   Buffer::define(env, exports);
   Event::define(env, exports);
   Stream::define(env, exports);

@@ -14,6 +14,13 @@ AddonData::AddonData(Napi::Env env) {
 
 AddonData::~AddonData() { stop_all(); }
 
+Napi::Float64Array AddonData::make_params(Napi::Env env) {
+  Napi::Float64Array array = Napi::Float64Array::New(env, kMaxParams);
+  params_array_ = Napi::Persistent(array);
+  params_ = array.Data();
+  return array;
+}
+
 void AddonData::track(std::shared_ptr<StreamCore> core) {
   sweep();
   cores_.push_back(std::move(core));
@@ -36,6 +43,7 @@ void AddonData::on_wake(Napi::Env env, Napi::Function, AddonData* self, void*) {
 }
 
 void AddonData::settle(Napi::Env env) {
+  inline_budget_.turn();
   graveyard_->empty();
   const std::vector<Stream*> streams(waiting_.begin(), waiting_.end());
   for (Stream* stream : streams) {

@@ -6,7 +6,9 @@
 #include <set>
 #include <vector>
 
+#include "buffer_table.h"
 #include "graveyard.h"
+#include "inline_budget.h"
 #include "stream_core.h"
 
 namespace deepgemm {
@@ -33,6 +35,20 @@ class AddonData {
   // Callable from any thread: settles promises of finished work on the JavaScript thread.
   void wake();
 
+  // The parameters of the operation that is being called, which TypeScript fills.
+  static constexpr size_t kMaxParams = 128;
+  Napi::Float64Array make_params(Napi::Env env);
+  const double* params() const { return params_; }
+
+  // Shared, because buffers may be finalised after the environment's data.
+  const std::shared_ptr<BufferTable>& buffers() const { return buffers_; }
+
+  // Of jobs that run on the JavaScript thread.
+  bool allows_inline() const { return inline_budget_.allows(); }
+  void spend_inline(InlineBudget::Clock::duration time) {
+    if (inline_budget_.spend(time)) wake();  // which ends the turn
+  }
+
   // Shared, because the last holder of borrowed memory may outlive the environment.
   const std::shared_ptr<Graveyard>& graveyard() const { return graveyard_; }
 
@@ -48,6 +64,10 @@ class AddonData {
   std::set<Stream*> waiting_;
   std::vector<std::shared_ptr<StreamCore>> cores_;
   std::shared_ptr<Graveyard> graveyard_;
+  std::shared_ptr<BufferTable> buffers_ = std::make_shared<BufferTable>();
+  InlineBudget inline_budget_;
+  Napi::Reference<Napi::Float64Array> params_array_;
+  double* params_ = nullptr;
   bool stopped_ = false;
 };
 

@@ -19,26 +19,34 @@ std::shared_ptr<Allocation> borrow(Napi::Env env, Napi::ArrayBuffer memory, int6
 }  // namespace
 
 void Buffer::define(Napi::Env env, Napi::Object exports) {
-  Napi::Function constructor = DefineClass(
-      env, "Buffer",
-      {InstanceMethod<&Buffer::view>("view"), InstanceMethod<&Buffer::dispose>("dispose")});
+  Napi::Function constructor =
+      DefineClass(env, "Buffer",
+                  {InstanceAccessor<&Buffer::id>("id"), InstanceMethod<&Buffer::view>("view"),
+                   InstanceMethod<&Buffer::dispose>("dispose")});
   AddonData::of(env).buffer_constructor = Napi::Persistent(constructor);
   exports.Set("Buffer", constructor);
 }
 
-Buffer::Buffer(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+Buffer::Buffer(const Napi::CallbackInfo& info)
+    : ObjectWrap(info), table_(AddonData::of(info.Env()).buffers()) {
   Napi::Env env = info.Env();
   if (info[0].IsArrayBuffer()) {
     allocation_ =
         borrow(env, info[0].As<Napi::ArrayBuffer>(), info[1].As<Napi::Number>().Int64Value(),
                info[2].As<Napi::Number>().Int64Value());
+    id_ = table_->add(allocation_);
     return;
   }
   const int64_t bytes = info[0].As<Napi::Number>().Int64Value();
   allocation_ = Allocation::create(static_cast<size_t>(bytes));
   if (!allocation_) throw Napi::Error::New(env, "out of memory");
+  id_ = table_->add(allocation_);
   accounted_ = bytes;
   Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+}
+
+Napi::Value Buffer::id(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), id_);
 }
 
 Napi::Value Buffer::view(const Napi::CallbackInfo& info) {
@@ -63,12 +71,19 @@ void Buffer::dispose(const Napi::CallbackInfo& info) {
     if (!view.IsEmpty()) view.Detach();
     view_.Reset();
   }
-  allocation_.reset();
+  forget();
   Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -accounted_);
   accounted_ = 0;
 }
 
+void Buffer::forget() {
+  if (!allocation_) return;
+  table_->remove(id_);
+  allocation_.reset();
+}
+
 void Buffer::Finalize(Napi::BasicEnv env) {
+  forget();
   if (accounted_ != 0) Napi::MemoryManagement::AdjustExternalMemory(env, -accounted_);
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "allocation.h"
+#include "buffer_table.h"
 
 namespace deepgemm {
 
@@ -21,11 +22,17 @@ class Buffer : public Napi::ObjectWrap<Buffer> {
   const std::shared_ptr<Allocation>& allocation() const { return allocation_; }
 
  private:
+  Napi::Value id(const Napi::CallbackInfo& info);
   Napi::Value view(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
   void Finalize(Napi::BasicEnv env) override;
 
+  // Takes the memory out of the table of those that operations may name.
+  void forget();
+
   std::shared_ptr<Allocation> allocation_;
+  std::shared_ptr<BufferTable> table_;
+  uint32_t id_ = 0;
   Napi::Reference<Napi::ArrayBuffer> view_;
   int64_t accounted_ = 0;
 };

@@ -29,7 +29,8 @@ void CpuDevice::define(Napi::Env env, Napi::Object exports) {
 CpuDevice::CpuDevice(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   const int threads = info[0].As<Napi::Number>().Int32Value();
   const std::string isa = info[1].As<Napi::String>();
-  context_ = std::make_shared<CpuContext>(threads, cpu::parse_isa(isa).value());
+  const int nicer = info[2].As<Napi::Number>().Int32Value();
+  context_ = std::make_shared<CpuContext>(threads, nicer, cpu::parse_isa(isa).value());
 }
 
 void CpuDevice::dispose(const Napi::CallbackInfo&) { context_.reset(); }

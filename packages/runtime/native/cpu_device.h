@@ -13,8 +13,10 @@ namespace deepgemm {
 
 // What a job needs to run kernels; jobs share it, so it outlives the device object if it must.
 struct CpuContext {
-  CpuContext(int threads, cpu::Isa isa) : pool(threads), isa(isa) {}
+  CpuContext(int threads, int nicer, cpu::Isa isa) : pool(threads, {.nicer = nicer}), isa(isa) {}
   cpu::Pool pool;
+  // For jobs on the JavaScript thread, which must not wait for a worker that lost its processor.
+  cpu::Pool alone{1};
   cpu::Isa isa;
   // Jobs of all streams that have not finished.
   std::atomic<int> unfinished{0};
@@ -41,7 +43,7 @@ class CpuDevice : public Napi::ObjectWrap<CpuDevice> {
  public:
   static void define(Napi::Env env, Napi::Object exports);
 
-  // new CpuDevice(threads, isa): the caller has checked both.
+  // new CpuDevice(threads, isa, nicer): the caller has checked them.
   explicit CpuDevice(const Napi::CallbackInfo& info);
 
   // Null after dispose.

@@ -4,28 +4,28 @@
 
 namespace deepgemm {
 
-// How long jobs may run on the JavaScript thread: handing a small job to another thread and back
-// takes longer than the job, but a long row of them must not hold up the event loop.
+// How long jobs may run on the JavaScript thread between two turns of its event loop: handing a
+// small job to another thread and back takes longer than the job, but a long row of them must not
+// hold up timers and sockets.
 class InlineBudget {
  public:
   using Clock = std::chrono::steady_clock;
 
-  bool allows(Clock::time_point now) {
-    if (now - window_start_ >= kWindow) {
-      window_start_ = now;
-      spent_ = {};
-    }
-    return spent_ < kShare;
+  bool allows() const { return spent_ < kShare; }
+
+  // True for the first job of a turn: somebody has to tell when the turn is over.
+  bool spend(Clock::duration time) {
+    const bool first = spent_ == Clock::duration::zero();
+    spent_ += time;
+    return first;
   }
 
-  void spend(Clock::duration time) { spent_ += time; }
+  void turn() { spent_ = {}; }
 
  private:
-  // Of any 2 ms, jobs take at most about half a millisecond and the last job's time.
-  static constexpr Clock::duration kWindow = std::chrono::microseconds(2000);
+  // The delay of an event is at most this and the last job's time.
   static constexpr Clock::duration kShare = std::chrono::microseconds(500);
 
-  Clock::time_point window_start_;
   Clock::duration spent_{};
 };
 

@@ -8,7 +8,7 @@ namespace {
 
 // quantize: source, type, groups, rows, columns, its strides, values, their strides, recipe,
 // scales, transpose.
-void quantize(const Napi::CallbackInfo& info) {
+Napi::Value quantize(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::QuantizeArgs args;
   args.source = call.pointer<const void>();
@@ -24,12 +24,12 @@ void quantize(const Napi::CallbackInfo& info) {
   args.recipe = call.choice<cpu::ScaleRecipe>();
   args.scales = read_scale_grid(call);
   args.transpose = call.flag();
-  call.enqueue(args.groups * args.rows * args.columns,
-               [=](cpu::Pool& pool, cpu::Isa isa) { cpu::quantize(pool, isa, args); });
+  return call.enqueue(args.groups * args.rows * args.columns,
+                      [=](cpu::Pool& pool, cpu::Isa isa) { cpu::quantize(pool, isa, args); });
 }
 
 // dequantize: values, groups, rows, columns, their strides, recipe, scales, out, type, its strides.
-void dequantize(const Napi::CallbackInfo& info) {
+Napi::Value dequantize(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::DequantizeArgs args;
   args.values = call.pointer<const uint8_t>();
@@ -44,12 +44,12 @@ void dequantize(const Napi::CallbackInfo& info) {
   args.out_type = call.choice<cpu::FloatType>();
   args.out_group_stride = call.i64();
   args.out_row_stride = call.i64();
-  call.enqueue(args.groups * args.rows * args.columns,
-               [=](cpu::Pool& pool, cpu::Isa isa) { cpu::dequantize(pool, isa, args); });
+  return call.enqueue(args.groups * args.rows * args.columns,
+                      [=](cpu::Pool& pool, cpu::Isa isa) { cpu::dequantize(pool, isa, args); });
 }
 
 // transposeBytes: source, groups, rows, columns, its strides, out, its strides.
-void transpose_bytes(const Napi::CallbackInfo& info) {
+Napi::Value transpose_bytes(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::TransposeBytesArgs args;
   args.source = call.pointer<const uint8_t>();
@@ -61,12 +61,13 @@ void transpose_bytes(const Napi::CallbackInfo& info) {
   args.out = call.pointer<uint8_t>();
   args.out_group_stride = call.i64();
   args.out_row_stride = call.i64();
-  call.enqueue(args.groups * args.rows * args.columns,
-               [=](cpu::Pool& pool, cpu::Isa isa) { cpu::transpose_bytes(pool, isa, args); });
+  return call.enqueue(args.groups * args.rows * args.columns, [=](cpu::Pool& pool, cpu::Isa isa) {
+    cpu::transpose_bytes(pool, isa, args);
+  });
 }
 
 // relayoutScales: source grid, out grid, groups, rows, columns.
-void relayout_scales(const Napi::CallbackInfo& info) {
+Napi::Value relayout_scales(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::RelayoutScalesArgs args;
   args.source = read_scale_grid(call);
@@ -74,17 +75,17 @@ void relayout_scales(const Napi::CallbackInfo& info) {
   args.groups = call.i64();
   args.rows = call.i64();
   args.columns = call.i64();
-  call.enqueue(args.groups * args.rows * args.columns,
-               [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
-                 if (cpu::relayout_scales(pool, isa, args)) return std::nullopt;
-                 return JobError{"ERR_RECIPE", "Scales cannot become ue8m0",
-                                 "a scale that is no power of two",
-                                 "powers of two from 2^-127 to 2^127"};
-               });
+  return call.enqueue(args.groups * args.rows * args.columns,
+                      [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+                        if (cpu::relayout_scales(pool, isa, args)) return std::nullopt;
+                        return JobError{"ERR_RECIPE", "Scales cannot become ue8m0",
+                                        "a scale that is no power of two",
+                                        "powers of two from 2^-127 to 2^127"};
+                      });
 }
 
 // convertFloats: source, type, out, type, count.
-void convert_floats(const Napi::CallbackInfo& info) {
+Napi::Value convert_floats(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::ConvertArgs args;
   args.source = call.pointer<const void>();
@@ -92,8 +93,8 @@ void convert_floats(const Napi::CallbackInfo& info) {
   args.out = call.pointer<void>();
   args.out_type = call.choice<cpu::FloatType>();
   args.count = call.i64();
-  call.enqueue(args.count,
-               [=](cpu::Pool& pool, cpu::Isa isa) { cpu::convert_floats(pool, isa, args); });
+  return call.enqueue(args.count,
+                      [=](cpu::Pool& pool, cpu::Isa isa) { cpu::convert_floats(pool, isa, args); });
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ JobError bad_index(const char* what, int64_t at, Indices indices, std::string al
 }
 
 // gemm: m, n, k, A, B, D, batch count, then the batch strides of A, its scales, B, its scales, D.
-void gemm(const Napi::CallbackInfo& info) {
+Napi::Value gemm(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::GemmTask first;
   first.m = call.i64();
@@ -75,7 +75,7 @@ void gemm(const Napi::CallbackInfo& info) {
   const int64_t b_stride = call.i64(), b_scale_stride = call.i64();
   const int64_t d_bytes = call.i64() * (first.out == cpu::OutType::f32 ? 4 : 2);
   const int64_t effort = product_effort(batch, first.m, first.n, first.k);
-  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) {
+  return call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) {
     std::vector<cpu::GemmTask> tasks(static_cast<size_t>(batch), first);
     for (int64_t i = 0; i < batch; i++) {
       cpu::GemmTask& task = tasks[static_cast<size_t>(i)];
@@ -101,12 +101,12 @@ cpu::GroupedRows read_rows(OpCall& call) {
 }
 
 // gemmContiguous: rows, n, k, A, weights, D, groupIndex.
-void gemm_contiguous(const Napi::CallbackInfo& info) {
+Napi::Value gemm_contiguous(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const cpu::GroupedRows layout = read_rows(call);
   const Indices shared_index = read_indices(call);
   const int64_t effort = product_effort(1, layout.rows, layout.n, layout.k);
-  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+  return call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const std::vector<int32_t> index = snapshot(shared_index);
     const int64_t bad = cpu::first_bad_group_index(index, layout.b.groups);
     if (bad >= 0) {
@@ -119,12 +119,12 @@ void gemm_contiguous(const Napi::CallbackInfo& info) {
 }
 
 // gemmPacked: rows, n, k, A, weights, D, groupOffsets.
-void gemm_packed(const Napi::CallbackInfo& info) {
+Napi::Value gemm_packed(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const cpu::GroupedRows layout = read_rows(call);
   const Indices shared_offsets = read_indices(call);
   const int64_t effort = product_effort(1, layout.rows, layout.n, layout.k);
-  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+  return call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const std::vector<int32_t> offsets = snapshot(shared_offsets);
     const int64_t bad = cpu::first_bad_offset(offsets, layout.rows);
     if (bad >= 0) {
@@ -138,7 +138,7 @@ void gemm_packed(const Napi::CallbackInfo& info) {
 }
 
 // gemmMasked: max rows, n, k, A and its group strides, weights, D and its group stride, groupSizes.
-void gemm_masked(const Napi::CallbackInfo& info) {
+Napi::Value gemm_masked(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::MaskedRows layout;
   layout.max_rows = call.i64();
@@ -152,7 +152,7 @@ void gemm_masked(const Napi::CallbackInfo& info) {
   layout.d_group_stride = call.i64();
   const Indices shared_sizes = read_indices(call);
   const int64_t effort = product_effort(layout.b.groups, layout.max_rows, layout.n, layout.k);
-  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+  return call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const std::vector<int32_t> sizes = snapshot(shared_sizes);
     const int64_t bad = cpu::first_bad_masked_size(sizes, layout.max_rows);
     if (bad >= 0) {
@@ -171,7 +171,7 @@ int64_t scale_columns_of(const std::vector<int32_t>& sizes) {
 }
 
 // gemmKGrouped: m, n, total k, A, B, D and its group stride, groupSizes, columns of the scales.
-void gemm_k_grouped(const Napi::CallbackInfo& info) {
+Napi::Value gemm_k_grouped(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::GroupedK layout;
   layout.m = call.i64();
@@ -184,7 +184,7 @@ void gemm_k_grouped(const Napi::CallbackInfo& info) {
   const Indices shared_sizes = read_indices(call);
   const int64_t scale_columns = call.i64();
   const int64_t effort = product_effort(1, layout.m, layout.n, layout.total_k);
-  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+  return call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const std::vector<int32_t> sizes = snapshot(shared_sizes);
     const int64_t bad = cpu::first_bad_k_size(sizes, layout.total_k);
     if (bad >= 0) {

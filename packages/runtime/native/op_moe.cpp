@@ -10,7 +10,7 @@ namespace {
 
 // route: logits, type, tokens, experts, row stride, top k, gating, normalize, factor, bias, groups,
 // top groups, indices, weights.
-void route(const Napi::CallbackInfo& info) {
+Napi::Value route(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::RouteArgs args;
   args.logits = call.pointer<const void>();
@@ -28,7 +28,7 @@ void route(const Napi::CallbackInfo& info) {
   args.indices = call.pointer<int32_t>();
   args.weights = call.pointer<float>();
   const int64_t effort = args.tokens * args.experts * args.top_k;
-  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::route(pool, isa, args); });
+  return call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::route(pool, isa, args); });
 }
 
 JobError plan_error(const cpu::PlanPermutationArgs& args,
@@ -46,7 +46,7 @@ JobError plan_error(const cpu::PlanPermutationArgs& args,
 
 // planPermutation: indices, tokens, top k, experts, layout, alignment, max rows, row capacity,
 // counts, offsets, destination, group index.
-void plan_permutation(const Napi::CallbackInfo& info) {
+Napi::Value plan_permutation(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::PlanPermutationArgs args;
   args.indices = call.pointer<const int32_t>();
@@ -62,7 +62,7 @@ void plan_permutation(const Napi::CallbackInfo& info) {
   args.destination = call.pointer<int32_t>();
   args.group_index = call.pointer<int32_t>();
   const int64_t effort = args.tokens * args.top_k + args.row_capacity;
-  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
+  return call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) -> std::optional<JobError> {
     const cpu::PlanPermutationResult result = cpu::plan_permutation(pool, isa, args);
     if (result.status == cpu::PlanStatus::ok) return std::nullopt;
     return plan_error(args, result);
@@ -71,7 +71,7 @@ void plan_permutation(const Napi::CallbackInfo& info) {
 
 // permuteRows: destination, tokens, top k, source, row stride, out, row stride, row bytes, out
 // rows, group index, scale columns, source scales, out scales.
-void permute_rows(const Napi::CallbackInfo& info) {
+Napi::Value permute_rows(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::PermuteRowsArgs args;
   args.destination = call.pointer<const int32_t>();
@@ -88,7 +88,8 @@ void permute_rows(const Napi::CallbackInfo& info) {
   args.source_scales = read_scale_grid(call);
   args.out_scales = read_scale_grid(call);
   const int64_t effort = args.tokens * args.top_k * args.row_bytes;
-  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::permute_rows(pool, isa, args); });
+  return call.enqueue(effort,
+                      [=](cpu::Pool& pool, cpu::Isa isa) { cpu::permute_rows(pool, isa, args); });
 }
 
 // A row set: rows, row count, group index, group sizes, rows per group.
@@ -103,7 +104,7 @@ cpu::RowSet read_row_set(OpCall& call) {
 }
 
 // swiglu: row set, columns, input, type, row stride, out, type, row stride.
-void swiglu(const Napi::CallbackInfo& info) {
+Napi::Value swiglu(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::SwigluArgs args;
   args.row_set = read_row_set(call);
@@ -115,11 +116,11 @@ void swiglu(const Napi::CallbackInfo& info) {
   args.out_type = call.choice<cpu::FloatType>();
   args.out_row_stride = call.i64();
   const int64_t effort = args.row_set.rows * args.columns;
-  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::swiglu(pool, isa, args); });
+  return call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::swiglu(pool, isa, args); });
 }
 
 // swigluQuantize: row set, columns, input, type, row stride, values, row stride, scales.
-void swiglu_quantize(const Napi::CallbackInfo& info) {
+Napi::Value swiglu_quantize(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::SwigluQuantizeArgs args;
   args.row_set = read_row_set(call);
@@ -131,13 +132,13 @@ void swiglu_quantize(const Napi::CallbackInfo& info) {
   args.values_row_stride = call.i64();
   args.scales = read_scale_grid(call);
   const int64_t effort = args.row_set.rows * args.columns;
-  call.enqueue(effort,
-               [=](cpu::Pool& pool, cpu::Isa isa) { cpu::swiglu_quantize(pool, isa, args); });
+  return call.enqueue(
+      effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::swiglu_quantize(pool, isa, args); });
 }
 
 // combine: destination, weights, tokens, top k, columns, rows, type, row stride, row capacity,
 // addend, type, row stride, out, type, row stride.
-void combine(const Napi::CallbackInfo& info) {
+Napi::Value combine(const Napi::CallbackInfo& info) {
   OpCall call(info);
   cpu::CombineArgs args;
   args.destination = call.pointer<const int32_t>();
@@ -156,7 +157,8 @@ void combine(const Napi::CallbackInfo& info) {
   args.out_type = call.choice<cpu::FloatType>();
   args.out_row_stride = call.i64();
   const int64_t effort = args.tokens * args.top_k * args.columns;
-  call.enqueue(effort, [=](cpu::Pool& pool, cpu::Isa isa) { cpu::combine(pool, isa, args); });
+  return call.enqueue(effort,
+                      [=](cpu::Pool& pool, cpu::Isa isa) { cpu::combine(pool, isa, args); });
 }
 
 }  // namespace

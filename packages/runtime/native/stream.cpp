@@ -25,6 +25,12 @@ void settle_one(Napi::Env env, const Napi::Promise::Deferred& deferred,
   }
 }
 
+uint64_t ticket_of(const Napi::Value& until, const StreamCore& core) {
+  if (until.IsNumber()) return static_cast<uint64_t>(until.As<Napi::Number>().Int64Value());
+  if (until.IsObject()) return Event::Unwrap(until.As<Napi::Object>())->ticket();
+  return core.submitted();
+}
+
 }  // namespace
 
 void Stream::define(Napi::Env env, Napi::Object exports) {
@@ -36,23 +42,28 @@ void Stream::define(Napi::Env env, Napi::Object exports) {
 }
 
 Stream::Stream(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), core_(std::make_shared<StreamCore>()) {
+    : ObjectWrap(info),
+      core_(std::make_shared<StreamCore>(
+          info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : 0)) {
   AddonData::of(info.Env()).track(core_);
 }
 
 Stream::~Stream() { core_->close(); }
 
-// synchronize(event?): a promise for the work before the event, or for all of the stream's.
+// synchronize(until?): a promise for the work up to a ticket or an event, or for all of the
+// stream's; undefined when that is done and nothing of it failed.
 Napi::Value Stream::synchronize(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const uint64_t ticket =
-      info[0].IsObject() ? Event::Unwrap(info[0].As<Napi::Object>())->ticket() : core_->submitted();
-  Napi::Promise::Deferred deferred(env);
+  const uint64_t ticket = ticket_of(info[0], *core_);
   // Behind others that wait, this one waits as well: an error is told to the first of them.
   if (waiters_.empty() && core_->completed() >= ticket) {
-    settle_one(env, deferred, core_->take_error(ticket));
+    const std::optional<JobError> error = core_->take_error(ticket);
+    if (!error) return env.Undefined();
+    Napi::Promise::Deferred deferred(env);
+    settle_one(env, deferred, error);
     return deferred.Promise();
   }
+  Napi::Promise::Deferred deferred(env);
   AddonData* data = &AddonData::of(env);
   waiters_.push_back({ticket, deferred});
   if (waiters_.size() == 1) Ref();  // Not collected while a promise waits.

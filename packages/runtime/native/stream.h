@@ -14,6 +14,7 @@ class Stream : public Napi::ObjectWrap<Stream> {
  public:
   static void define(Napi::Env env, Napi::Object exports);
 
+  // new Stream(nicer = 0): see StreamCore.
   explicit Stream(const Napi::CallbackInfo& info);
   ~Stream() override;
 

@@ -1,26 +1,11 @@
 #include "stream_core.h"
 
 #include <algorithm>
-#include <exception>
-#include <new>
 #include <utility>
 
+#include "deepgemm/cpu/pool.hpp"
+
 namespace deepgemm {
-namespace {
-
-// What a job throws becomes its error: an exception that left the stream's thread would end the
-// process. Short texts only: there may be no memory for long ones.
-std::optional<JobError> run_job(const StreamCore::Job& job) {
-  try {
-    return job();
-  } catch (const std::bad_alloc&) {
-    return JobError{"ERR_OUT_OF_MEMORY", "No memory for a job", "", ""};
-  } catch (const std::exception& error) {
-    return JobError{"ERR_NATIVE", error.what(), "", ""};
-  }
-}
-
-}  // namespace
 
 StreamCore::~StreamCore() { stop(); }
 
@@ -34,25 +19,18 @@ uint64_t StreamCore::enqueue(Job job) {
   return ++submitted_;
 }
 
-void StreamCore::run_small(Job job) {
-  if (!begin_inline()) {
-    enqueue(std::move(job));
-    return;
-  }
-  const auto start = InlineBudget::Clock::now();
-  std::optional<JobError> error = run_job(job);
-  inline_budget_.spend(InlineBudget::Clock::now() - start);
-  std::unique_lock lock(mutex_);
-  finish_job(lock, std::move(error));
-}
-
 // Only the JavaScript thread submits, so an idle stream stays idle until that thread goes on.
 bool StreamCore::begin_inline() {
   std::lock_guard lock(mutex_);
   if (stopping_ || closing_ || submitted_ != completed()) return false;
-  if (!inline_budget_.allows(InlineBudget::Clock::now())) return false;
   ++submitted_;
   return true;
+}
+
+uint64_t StreamCore::end_inline(std::optional<JobError> error) {
+  std::unique_lock lock(mutex_);
+  finish_job(lock, std::move(error));
+  return submitted_;
 }
 
 uint64_t StreamCore::submitted() const {
@@ -104,6 +82,7 @@ void StreamCore::stop() {
 }
 
 void StreamCore::run() {
+  cpu::be_nicer(nicer_);
   std::unique_lock lock(mutex_);
   while (true) {
     work_.wait(lock, [&] { return stopping_ || closing_ || !queue_.empty(); });

@@ -4,14 +4,14 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "inline_budget.h"
 
 namespace deepgemm {
 
@@ -28,7 +28,12 @@ class StreamCore {
  public:
   using Job = std::function<std::optional<JobError>()>;
 
-  StreamCore() = default;
+  // What a job throws becomes its error.
+  template <class Work>
+  static std::optional<JobError> run_job(const Work& work);
+
+  // `nicer`: by how much the niceness of the stream's thread exceeds that of its maker.
+  explicit StreamCore(int nicer = 0) : nicer_(nicer) {}
   ~StreamCore();
   StreamCore(const StreamCore&) = delete;
   StreamCore& operator=(const StreamCore&) = delete;
@@ -36,9 +41,10 @@ class StreamCore {
   // Appends a job and returns its ticket; tickets count from 1. A stopped stream drops the job.
   uint64_t enqueue(Job job);
 
-  // For jobs of some tens of microseconds: runs the job at once on the calling thread when the
-  // stream has nothing else to do and the budget allows it, and appends it otherwise.
-  void run_small(Job job);
+  // For jobs that the calling thread runs itself: true, and takes a ticket, when the stream has
+  // nothing else to do. The caller then runs the job and says how it ended.
+  bool begin_inline();
+  uint64_t end_inline(std::optional<JobError> error);
 
   uint64_t submitted() const;
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
@@ -74,10 +80,10 @@ class StreamCore {
     JobError error;
   };
 
-  bool begin_inline();
   void run();
   void finish_job(std::unique_lock<std::mutex>& lock, std::optional<JobError> error);
 
+  const int nicer_;
   mutable std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable done_;
@@ -87,10 +93,22 @@ class StreamCore {
   std::thread thread_;
   uint64_t submitted_ = 0;
   std::atomic<uint64_t> completed_{0};
-  InlineBudget inline_budget_;
   bool closing_ = false;
   bool stopping_ = false;
   bool exited_ = false;
 };
+
+// An exception that left the stream's thread would end the process. Short texts only: there may be
+// no memory for long ones.
+template <class Work>
+std::optional<JobError> StreamCore::run_job(const Work& work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return JobError{"ERR_OUT_OF_MEMORY", "No memory for a job", "", ""};
+  } catch (const std::exception& error) {
+    return JobError{"ERR_NATIVE", error.what(), "", ""};
+  }
+}
 
 }  // namespace deepgemm

@@ -1,22 +1,23 @@
-import { DeviceError, type Tensor } from '@deepgemm/core'
-import type { NativeBuffer, NativeOpName } from '../native/addon.js'
+import { DeviceError, NativeError, type Tensor } from '@deepgemm/core'
+import type { NativeAddon, NativeOpName } from '../native/addon.js'
 import { loadAddon } from '../native/load.js'
 import { CpuBuffer } from './buffer.js'
 import type { CpuDevice } from './device.js'
 import type { CpuStream } from './stream.js'
 
-/** Longer than any operation's parameter list. */
-const MAX_PARAMS = 128
-
-// One scratch array for all calls: the addon reads it before the call returns.
-const params = new Float64Array(MAX_PARAMS)
+/** Whose parameters the addon's array holds: one operation's at a time. */
+let current: OpArgs | undefined
 
 /** Collects the parameters of one native operation in the order that the operation reads them. */
 export class OpArgs {
-  #count = 0
+  readonly #addon: NativeAddon = loadAddon()
+  readonly #params: Float64Array = this.#addon.params
   readonly #buffers: CpuBuffer[] = []
-  readonly #native: NativeBuffer[] = []
-  readonly #params: number[] = []
+  #count = 0
+
+  constructor() {
+    current = this
+  }
 
   number(value: number): this {
     this.#params[this.#count++] = value
@@ -24,7 +25,7 @@ export class OpArgs {
   }
 
   numbers(...values: readonly number[]): this {
-    for (const value of values) this.number(value)
+    for (const value of values) this.#params[this.#count++] = value
     return this
   }
 
@@ -34,26 +35,29 @@ export class OpArgs {
 
   /** A pointer to a tensor's first element, or a null pointer. @throws {DeviceError | DisposedError} */
   pointer(tensor: Tensor | undefined): this {
-    if (tensor === undefined) return this.numbers(-1, 0)
+    if (tensor === undefined) return this.number(-1).number(0)
     tensor.requireLive()
-    return this.numbers(this.#indexOf(requireCpuBuffer(tensor)), tensor.byteOffset)
+    const buffer = requireCpuBuffer(tensor)
+    this.#buffers.push(buffer)
+    return this.number(buffer.id).number(tensor.byteOffset)
   }
 
   /** Enqueues the operation on `stream`. @throws {DisposedError} */
   enqueue(name: NativeOpName, device: CpuDevice, stream: CpuStream): void {
     stream.requireLive()
-    params.set(this.#params)
-    loadAddon()[name](device.native, stream.native, params, this.#native)
-    const last = stream.native.record()
-    for (const buffer of this.#buffers) buffer.usedBy(stream, last)
+    if (current !== this || this.#count > this.#params.length) throw mixedUp(name, this.#count)
+    current = undefined
+    const ticket = this.#addon[name](device.native, stream.native)
+    for (const buffer of this.#buffers) buffer.usedBy(stream, ticket)
   }
+}
 
-  #indexOf(buffer: CpuBuffer): number {
-    const known = this.#buffers.indexOf(buffer)
-    if (known >= 0) return known
-    this.#native.push(buffer.native)
-    return this.#buffers.push(buffer) - 1
-  }
+/** Parameters that another operation has overwritten, or that there is no room for. */
+function mixedUp(name: string, count: number): NativeError {
+  return new NativeError(`The parameters of ${name} are not those it was given`, {
+    given: `${count} parameters, or another operation between them`,
+    remedy: 'This is a mistake in DeepGEMM: please report it.',
+  })
 }
 
 /** @throws {DeviceError} when the tensor is not on a CPU device. */

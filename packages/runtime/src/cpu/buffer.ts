@@ -7,7 +7,7 @@ import {
 } from '@deepgemm/core'
 import { unwatch, watchForLeak } from '../leak-warning.js'
 import type { Ledger } from '../ledger.js'
-import type { NativeBuffer, NativeEvent } from '../native/addon.js'
+import type { NativeBuffer } from '../native/addon.js'
 import { loadAddon } from '../native/load.js'
 import type { CpuStream } from './stream.js'
 
@@ -22,10 +22,12 @@ export class CpuBuffer implements Storage {
   readonly byteLength: number
   readonly label: string
   readonly native: NativeBuffer
+  /** How native operations name it. */
+  readonly id: number
   readonly #ledger: Ledger
   readonly #entry: number
-  /** Streams with enqueued work on this buffer, and the point after the last of it. */
-  readonly #users = new Map<CpuStream, NativeEvent>()
+  /** Streams with enqueued work on this buffer, and the ticket of the last of it. */
+  readonly #users = new Map<CpuStream, number>()
   /** The caller's memory, when it is borrowed. */
   #lent: ArrayBufferView | undefined
   #disposed = false
@@ -35,6 +37,7 @@ export class CpuBuffer implements Storage {
     this.byteLength = byteLength
     this.label = label
     this.native = native
+    this.id = native.id
     this.#ledger = owner.ledger
     this.#entry = owner.ledger.add({ label, bytes: byteLength })
     watchForLeak(this, { ledger: owner.ledger, id: this.#entry, label, bytes: byteLength })
@@ -86,8 +89,8 @@ export class CpuBuffer implements Storage {
     this.bytes().set(bytes, byteOffset)
   }
 
-  /** Notes that `stream` has work on this buffer, up to `last`. */
-  usedBy(stream: CpuStream, last: NativeEvent): void {
+  /** Notes that `stream` has work on this buffer, up to the ticket `last`. */
+  usedBy(stream: CpuStream, last: number): void {
     this.#users.set(stream, last)
   }
 

@@ -32,6 +32,7 @@ export class CpuDevice implements Device {
   readonly parallelism: number
   readonly native: NativeCpuDevice
   readonly #ledger = new Ledger()
+  readonly #nicer: number
   readonly #streams = new Set<CpuStream>()
   #defaultStream: CpuStream | undefined
   #disposed = false
@@ -41,6 +42,7 @@ export class CpuDevice implements Device {
     this.name = settings.name
     this.architecture = settings.isa
     this.parallelism = settings.threads
+    this.#nicer = settings.nicer
     this.native = startThreads(settings)
   }
 
@@ -55,7 +57,8 @@ export class CpuDevice implements Device {
 
   createStream(label?: string): CpuStream {
     this.#requireLive()
-    const stream = new CpuStream(this as DeviceRef, label ?? `stream ${this.#streams.size}`)
+    const name = label ?? `stream ${this.#streams.size}`
+    const stream = new CpuStream(this as DeviceRef, name, this.#nicer)
     for (const old of this.#streams) if (old.disposed) this.#streams.delete(old)
     this.#streams.add(stream)
     return stream
@@ -129,9 +132,9 @@ export class CpuDevice implements Device {
 }
 
 /** @throws {NativeError} when the system grants no more threads */
-function startThreads({ threads, isa }: CpuSettings): NativeCpuDevice {
+function startThreads({ threads, isa, nicer }: CpuSettings): NativeCpuDevice {
   try {
-    return new (loadAddon().CpuDevice)(threads, isa)
+    return new (loadAddon().CpuDevice)(threads, isa, nicer)
   } catch (cause) {
     if (cause instanceof DeepGemmError) throw cause
     throw new NativeError('The CPU device could not start its threads', {

@@ -14,7 +14,18 @@ export type CpuOptions = {
 }
 
 /** A CPU device's settings, complete and checked. */
-export type CpuSettings = { readonly name: string; readonly threads: number; readonly isa: string }
+export type CpuSettings = {
+  readonly name: string
+  readonly threads: number
+  readonly isa: string
+  /** By how much the niceness of threads that compute exceeds that of the JavaScript thread. */
+  readonly nicer: number
+}
+
+/** Most that a niceness can be raised. */
+const MAX_NICER = 19
+/** A tenth of an ordinary thread's share of a processor that both want. */
+const NICER = 10
 
 /**
  * Options before environment before what the machine offers.
@@ -34,11 +45,29 @@ export function cpuSettings(
       remedy: 'Correct the option isa or the variable DEEPGEMM_ISA.',
     })
   }
+  const threads = threadCount(options, info, env)
   return {
     name: cpus()[0]?.model.trim() || process.arch,
-    threads: threadCount(options, info, env),
+    threads,
     isa,
+    nicer: niceness(threads, info, env),
   }
+}
+
+/**
+ * Threads that take every processor must give way to the event loop: at the same priority it would
+ * wait for the end of their time slices, milliseconds each.
+ */
+function niceness(
+  threads: number,
+  info: CpuInfo,
+  env: Readonly<Record<string, string | undefined>>,
+): number {
+  const variable = env['DEEPGEMM_NICE']
+  if (variable !== undefined && variable !== '') {
+    return requireInteger('The variable DEEPGEMM_NICE', Number(variable), 0, MAX_NICER)
+  }
+  return threads >= info.defaultThreads ? NICER : 0
 }
 
 function threadCount(

@@ -17,10 +17,10 @@ export class CpuStream implements Stream {
   readonly native: NativeStream
   #disposed = false
 
-  constructor(device: DeviceRef, label: string) {
+  constructor(device: DeviceRef, label: string, nicer: number) {
     this.device = device
     this.label = label
-    this.native = new (loadAddon().Stream)()
+    this.native = new (loadAddon().Stream)(nicer)
   }
 
   get disposed(): boolean {
@@ -29,12 +29,14 @@ export class CpuStream implements Stream {
 
   async synchronize(): Promise<void> {
     this.requireLive()
-    await this.drain()
+    const work = this.native.synchronize()
+    if (work !== undefined) await settled(work)
   }
 
-  /** As `synchronize`, up to `last` if given; also after `dispose`: enqueued work still finishes. */
-  async drain(last?: NativeEvent): Promise<void> {
-    await settled(this.native.synchronize(last))
+  /** As `synchronize`, up to the ticket `last`; also after `dispose`: enqueued work still finishes. */
+  async drain(last: number): Promise<void> {
+    const work = this.native.synchronize(last)
+    if (work !== undefined) await settled(work)
   }
 
   record(): DeviceEvent {
@@ -82,7 +84,8 @@ class CpuEvent implements DeviceEvent {
   }
 
   async synchronize(): Promise<void> {
-    await settled(this.#stream.native.synchronize(this.native))
+    const work = this.#stream.native.synchronize(this.native)
+    if (work !== undefined) await settled(work)
   }
 }
 

@@ -104,6 +104,6 @@ export class CudaBuffer implements Storage {
   async #transfer(verb: string, enqueue: (queue: NativeStream) => void): Promise<void> {
     const subject = `Buffer ${this.label} could not be ${verb}`
     this.device.health.call(subject, () => enqueue(this.#transfers))
-    await this.device.health.settle(subject, this.#transfers.synchronize())
+    await this.device.health.settle(subject, Promise.resolve(this.#transfers.synchronize()))
   }
 }

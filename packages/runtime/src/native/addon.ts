@@ -9,8 +9,13 @@ export interface NativeAddon {
     new (byteLength: number): NativeBuffer
     new (memory: ArrayBuffer, byteOffset: number, byteLength: number): NativeBuffer
   }
-  readonly Stream: new () => NativeStream
-  readonly CpuDevice: new (threads: number, isa: string) => NativeCpuDevice
+  /** `nicer`: by how much the niceness of its thread exceeds that of this one; default 0. */
+  readonly Stream: new (
+    nicer?: number,
+  ) => NativeStream
+  readonly CpuDevice: new (threads: number, isa: string, nicer: number) => NativeCpuDevice
+  /** The parameters of the next operation. */
+  readonly params: Float64Array
   cpuInfo(): CpuInfo
   readonly gemm: NativeOp
   readonly gemmContiguous: NativeOp
@@ -31,13 +36,8 @@ export interface NativeAddon {
   readonly cuda: NativeCuda
 }
 
-/** Enqueues one operation; `params` is read during the call. */
-type NativeOp = (
-  device: NativeCpuDevice,
-  stream: NativeStream,
-  params: Float64Array,
-  buffers: readonly NativeBuffer[],
-) => void
+/** Enqueues one operation, with the addon's `params`; returns its ticket. */
+type NativeOp = (device: NativeCpuDevice, stream: NativeStream) => number
 
 /** Names of the operations. */
 export type NativeOpName = {
@@ -45,6 +45,8 @@ export type NativeOpName = {
 }[keyof NativeAddon]
 
 export interface NativeBuffer {
+  /** How the parameters of operations name it, until `dispose`. */
+  readonly id: number
   /** The memory itself; the same object until `dispose` detaches it. */
   view(): ArrayBuffer
   dispose(): void
@@ -55,7 +57,8 @@ export interface NativeEvent {
 }
 
 export interface NativeStream {
-  synchronize(event?: NativeEvent): Promise<void>
+  /** For the work up to a ticket or an event, default all; undefined when it is done and well. */
+  synchronize(until?: number | NativeEvent): Promise<void> | undefined
   record(): NativeEvent
   wait(event: NativeEvent): void
   close(): void
