@@ -8,7 +8,8 @@ import {
   STATUS,
 } from '../../../packages/runtime/test/support/fake-cuda.js'
 import type { Finding } from '../src/doctor/finding.js'
-import { deepgemm, type ScratchFolder, scratchFolder } from './helpers.js'
+import { visibleDevice } from '../src/doctor/self-test-gpu.js'
+import { buildCli, deepgemm, type ScratchFolder, scratchFolder } from './helpers.js'
 
 let fake: FakeCuda
 let folder: ScratchFolder
@@ -82,6 +83,20 @@ describe('deepgemm doctor', () => {
     })
     expect(report.code).toBe(1)
   })
+
+  it('tests every GPU, each of the others in a process that sees it alone', async () => {
+    buildCli()
+    vi.stubEnv('DEEPGEMM_CUDA_LIBRARY', fakeLibrary)
+    vi.stubEnv('DEEPGEMM_NVRTC_LIBRARY', fakeLibrary)
+    fake.configure({ devices: 3 })
+    const report = await doctor()
+    for (const name of ['Self-test cuda', 'Self-test cuda, GPU 1', 'Self-test cuda, GPU 2']) {
+      const detail = expect.stringMatching(/WRONG for 96 x 200 x 496/)
+      expect(named(report, name)).toMatchObject({ state: 'problem', detail })
+    }
+    expect(visibleDevice({}, 2)).toBe('2')
+    expect(visibleDevice({ CUDA_VISIBLE_DEVICES: 'GPU-a, GPU-b' }, 1)).toBe('GPU-b')
+  }, 120_000)
 
   it('takes a GPU that is no Hopper, and a driver that is too old, for what they are', async () => {
     vi.stubEnv('DEEPGEMM_CUDA_LIBRARY', fakeLibrary)

@@ -4,6 +4,7 @@ import type { Finding, FindingState } from '../doctor/finding.js'
 import { gpuFindings } from '../doctor/gpus.js'
 import { addonFindings, environmentFindings, nodeFinding } from '../doctor/machine.js'
 import { selfTest } from '../doctor/self-test.js'
+import { selfTestGpu } from '../doctor/self-test-gpu.js'
 import { say, sayJson, type Terminal } from '../output/terminal.js'
 
 /** `deepgemm doctor`: exit code 1 when something does not work. */
@@ -17,12 +18,14 @@ export async function doctorCommand(terminal: Terminal): Promise<number> {
   const addon = addonFindings()
   tell(...addon)
   const hasAddon = addon.every(({ state }) => state === 'ok')
-  const gpus = hasAddon ? await gpuFindings() : { findings: [], usable: false }
+  const gpus = hasAddon ? await gpuFindings() : { findings: [], usable: [] }
   tell(...gpus.findings)
-  if (hasAddon) tell(...(await compilerFindings(gpus.usable)))
+  if (hasAddon) tell(...(await compilerFindings(gpus.usable.length > 0)))
   tell(...(await cacheFindings()))
   if (hasAddon) tell(await selfTest('cpu'))
-  if (gpus.usable) tell(await selfTest('cuda'))
+  const [first, ...others] = gpus.usable
+  if (first !== undefined) tell(await selfTest('cuda'))
+  for (const ordinal of others) tell(await selfTestGpu(ordinal))
   return conclude(terminal, findings)
 }
 

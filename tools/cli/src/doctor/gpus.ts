@@ -3,7 +3,11 @@ import { formatBytes } from '../output/format.js'
 import { type Finding, failure, note, ok, problem } from './finding.js'
 import { mappedLibrary } from './mapped-library.js'
 
-export type GpuFindings = { readonly findings: readonly Finding[]; readonly usable: boolean }
+export type GpuFindings = {
+  readonly findings: readonly Finding[]
+  /** Ordinals of the GPUs that can be used; this process opens the first of them. */
+  readonly usable: readonly number[]
+}
 
 /** The driver and every GPU it knows. */
 export async function gpuFindings(): Promise<GpuFindings> {
@@ -11,9 +15,9 @@ export async function gpuFindings(): Promise<GpuFindings> {
   try {
     gpus = probeCuda()
   } catch (error) {
-    return { findings: [failure('GPU', error)], usable: false }
+    return { findings: [failure('GPU', error)], usable: [] }
   }
-  const usable = gpus.some((gpu) => gpu.problem === undefined)
+  const usable = gpus.flatMap(({ ordinal, problem }) => (problem === undefined ? [ordinal] : []))
   if (gpus.length === 0) {
     const remedy =
       'For a Hopper GPU, install the NVIDIA driver 545 or newer; in a container, start it with ' +
