@@ -21,7 +21,8 @@ class GroupStore {
         direct_(arguments, shared, me) {}
 
   DEEPGEMM_DEVICE void store(const GroupJob& job, Sums<Config>& sums) const {
-    const Corner corner = {job.left, job.right};
+    const u32 slab = T::kLayout == Layout::kKGrouped ? job.group * arguments_.group_rows : 0;
+    const Corner corner = {slab + job.left, job.right};
     const bool has_padding = (job.flags & GroupJob::kPadding) != 0;
     if constexpr (T::kLayout == Layout::kContiguous && !Config::kAccumulate) {
       if (has_padding) clear_padding(job, sums);
@@ -40,10 +41,10 @@ class GroupStore {
       return;
     }
     const StoreBounds bounds = bounds_of(job, has_padding);
-    if constexpr (T::kStaged) {
+    if constexpr (T::kStaged && T::kLayout != Layout::kKGrouped) {
       RowStore<Config>(arguments_, me_).store(corner, bounds, sums);
     } else {
-      direct_.store(corner, bounds, sums);
+      direct_.store({job.left, job.right}, bounds, sums);
     }
   }
 

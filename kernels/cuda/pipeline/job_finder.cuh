@@ -4,6 +4,7 @@
 #include "pipeline/storage.cuh"
 #include "ptx/control.cuh"
 #include "scheduler/aligned_tiles.cuh"
+#include "scheduler/group_work.cuh"
 #include "scheduler/k_group_tiles.cuh"
 #include "scheduler/row_tiles.cuh"
 
@@ -29,17 +30,18 @@ template <class Config>
 DEEPGEMM_DEVICE void find_jobs(const GemmArguments& arguments, SharedStorage<Config>& shared,
                                BlockPlace place) {
   // Group data may come from the kernel before.
-  ptx::wait_for_previous_kernel();
+  if (arguments.weights_ready == 0) ptx::wait_for_previous_kernel();
   JobWriter writer(shared.jobs);
   typename TilesOf<Tile<Config>::kLayout, Config>::Type tiles(arguments, place);
   const u32 count = tiles.count();
   const u32 k_blocks = ceil_div(arguments.k, static_cast<u32>(kScaleBlock));
   const u32 streamed =
       streamed_of(static_cast<Streaming>(arguments.streamed_tiles), count, arguments.workers);
-  WorkList work({count, k_blocks, arguments.workers, streamed}, place.worker);
+  const WorkShape shape = {count, k_blocks, arguments.workers, streamed};
+  GroupWork work(shape, place.worker);
   const bool first_lane = threadIdx.x % kWarpThreads == 0;
   GroupJob job = {};
-  for (Segment segment; work.next(segment);) {
+  for (Segment segment; work.next(shape, place.worker, segment);) {
     job.k_begin = segment.k_begin;
     job.k_end = segment.k_end;
     job.k_blocks = segment.k_blocks;

@@ -30,6 +30,7 @@ class KGroupTiles {
     job.left = corner.left;
     job.right = corner.right;
     job.group = group;
+    job.token_end = arguments_.left_extent;
     job.k_first = first_;
     job.k_size = size_;
     job.scale_row = scale_row_;

@@ -190,7 +190,7 @@ def check(kernel, options, workspace):
     for case in range(options.cases):
         kind = KINDS[case % len(KINDS)]
         problem = random_problem(kernel, kind, options.small)
-        shared = kernel.layout != 'k-grouped' and (kernel.layout != 'contiguous' or kernel.height <= 128)
+        shared = kernel.layout != 'k-grouped'
         streaming = random.choice(['whole', 'tail', 'all']) if shared else 'whole'
         band = random.choice([1, 3, 8])
         shape = f'{kind} groups {problem.groups} N {problem.n} K {problem.k} {streaming} band {band}'

@@ -26,6 +26,7 @@ from grouped import Kernel, Prepared, Rows, SlicesOfK, arguments
 ROTATED_BYTES = 160e6
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 MASKED_ROWS = 4096
+BAND_ROWS = 2048
 EXPERTS, MANY_EXPERTS = ((4096, 7168), (7168, 2048)), ((2048, 7168), (7168, 2048))
 
 # layout, groups, expected size, N, K; k-grouped: groups, expected K, M, N
@@ -89,12 +90,8 @@ class Contestant:
         self.times += [timed(self.graph.replay) / self.count for _ in range(2)]
 
 
-def tokens_of_band(layout, expected):
-    return min(2048, expected) if layout == 'contiguous' else 2048
-
-
 def measure_shape(shape, kernels, options, workspace):
-    layout, _, expected, x, y = shape
+    layout, *_, x, y = shape
     sizes = sizes_of(*shape[:3])
     first = problem_of(sizes, layout, x, y)
     copies = max(1, -(-int(ROTATED_BYTES) // rotated_bytes(first)))
@@ -104,10 +101,9 @@ def measure_shape(shape, kernels, options, workspace):
     contestants = {}
     for kernel, streaming, band, ready in itertools.product(
             kernels, options.streaming, options.bands, options.ready):
-        shared = layout != 'k-grouped' and (layout != 'contiguous' or kernel.height <= 128)
-        if streaming != 'whole' and not shared:
+        if layout == 'k-grouped' and streaming != 'whole':
             continue
-        usual = 1 if kernel.swapped else max(1, tokens_of_band(layout, expected) // kernel.height)
+        usual = 1 if kernel.swapped else max(1, BAND_ROWS // kernel.height)
         key = (kernel.name.removeprefix('fp8_gemm '), streaming, band, ready)
         contestants[key] = Contestant(
             kernel, problems, outs, workspace, streaming, band or usual, ready)

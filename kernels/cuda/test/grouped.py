@@ -38,7 +38,8 @@ class Kernel(dense.Kernel):
         super().__init__(entry, cubin)
         self.layout = {'kContiguous': 'contiguous', 'kPacked': 'packed', 'kMasked': 'masked',
                        'kKGrouped': 'k-grouped'}[self.members['kLayout'].removeprefix('Layout::')]
-        self.staged = self.staged and not self.swapped
+        sliced = self.layout == 'k-grouped' and self.out == torch.float32
+        self.staged = (self.staged or sliced) and not self.swapped
         self.height = self.left * (2 if self.shares == 'right' else 1)  # of the cluster's tile
 
 
@@ -185,12 +186,12 @@ def arguments(kernel, problem, out, workspace, streaming, band, ready=0):
     scales_a = scales(problem.scales_a, kernel.right if swapped else kernel.left)
     scales_b = scales(problem.scales_b, kernel.right) if kernel.gradient else none
     maps = [b, a, none, scales_a] if swapped else [a, b, scales_a, scales_b]
-    columns = math.gcd(kernel.right, 64)
-    maps.append(dense.tensor_map(out, BF16, (n, out.shape[0]), n * 2, (columns, 64), columns * 2)
+    kind, size = (BF16, 2) if kernel.out == torch.bfloat16 else (F32, 4)
+    columns = math.gcd(kernel.right, 128 // size)
+    maps.append(dense.tensor_map(out, kind, (n, out.shape[0]), n * size, (columns, 64), columns * size)
                 if kernel.staged else none)
     weight_tiles = ceil_div(n, (kernel.left if swapped else kernel.right) * share('left'))
-    fixed = problem.layout in ('contiguous', 'k-grouped')
-    token_tiles = ceil_div(tokens, kernel.height) if fixed else 0
+    token_tiles = ceil_div(tokens, kernel.height) if problem.layout == 'k-grouped' else 0
     left, right = (weight_tiles, token_tiles) if swapped else (token_tiles, weight_tiles)
     extents = (n, tokens) if swapped else (tokens, n)
     sms = torch.cuda.get_device_properties(0).multi_processor_count

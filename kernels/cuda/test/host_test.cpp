@@ -9,6 +9,7 @@
 #include "pipeline/ring.cuh"
 #include "quantize/transposed_tile.cuh"
 #include "scheduler/group_rows.cuh"
+#include "scheduler/group_work.cuh"
 #include "scheduler/k_slice.cuh"
 #include "scheduler/tile_order.cuh"
 #include "scheduler/work_list.cuh"
@@ -237,6 +238,31 @@ bool the_last_rounds_are_streamed() {
   return true;
 }
 
+// Every K block of every tile once, no two workers in the same place of a round, and every worker in
+// all of them by turns.
+bool group_work_turns() {
+  for (u32 workers : {1u, 2u, 66u, 132u}) {
+    for (u32 streamed : {0u, 7u, 70u}) {
+      const WorkShape shape = {70 + 3 * workers + 1, 5, workers, streamed};
+      std::map<std::pair<u32, u32>, int> seen;
+      for (u32 worker = 0; worker < workers; ++worker) {
+        GroupWork work(shape, worker);
+        for (Segment segment; work.next(shape, worker, segment);) {
+          for (u32 k = segment.k_begin; k < segment.k_end; ++k) ++seen[{segment.tile, k}];
+          if (segment.tile < streamed) continue;
+          const u32 round = (segment.tile - streamed) / workers;
+          if ((segment.tile - streamed) % workers != (worker + round) % workers) return false;
+        }
+      }
+      for (const auto& [unit, count] : seen) {
+        if (count != 1 || unit.first >= shape.tiles) return false;
+      }
+      if (seen.size() != static_cast<u64>(shape.tiles) * shape.k_blocks) return false;
+    }
+  }
+  return true;
+}
+
 bool ring_alternates_its_parity() {
   Ring<5> ring;
   for (u32 step = 0; step < 40; ++step, ring.advance()) {
@@ -254,6 +280,7 @@ int main() {
   report("steps cover slices of K", steps_cover_slices_of_k());
   report("bytes outside become zero", bytes_outside_become_zero());
   report("the last rounds are streamed", the_last_rounds_are_streamed());
+  report("the workers of a grouped product take turns", group_work_turns());
   report("a work list covers every K block of every tile once",
          holds_for_random_shapes(covers_everything_once));
   report("owners ask for the partial sums that are owed, after paying their own",

@@ -9,8 +9,8 @@ import {
   type Sm90Config,
   type Sm90Family,
   sampleExpectations,
-  sm90Candidates,
   sm90ConfigName,
+  sm90GroupedCandidates,
   sm90GroupedCost,
   sm90GroupedMaps,
   sm90GroupedSchedule,
@@ -26,7 +26,7 @@ const familyOf = (layout: Sm90Family['layout']): Sm90Family =>
   SM90_GROUP_FAMILIES.find((family) => family.layout === layout) as Sm90Family
 
 function config(name: string): Sm90Config {
-  const all = SM90_GROUP_FAMILIES.flatMap(sm90Candidates)
+  const all = SM90_GROUP_FAMILIES.flatMap(sm90GroupedCandidates)
   const found = all.find((item) => sm90ConfigName(item) === name)
   if (found === undefined) throw new Error(`no candidate is called ${name}`)
   return found
@@ -36,14 +36,14 @@ describe('configs of grouped products', () => {
   it('have few tokens on the narrow side where groups may be small', () => {
     for (const family of SM90_GROUP_FAMILIES) {
       const isShort = family.layout === 'packed' || family.layout === 'masked'
-      const configs = sm90Candidates(family)
+      const configs = sm90GroupedCandidates(family)
       expect(configs.some(({ swapped }) => swapped)).toBe(isShort)
       for (const { layout } of configs) expect(layout).toBe(family.layout)
     }
   })
 
   it('name their layout first', () => {
-    for (const item of SM90_GROUP_FAMILIES.flatMap(sm90Candidates)) {
+    for (const item of SM90_GROUP_FAMILIES.flatMap(sm90GroupedCandidates)) {
       expect(sm90ConfigName(item).startsWith(`${item.layout}/`)).toBe(true)
     }
   })
@@ -66,12 +66,19 @@ describe('the schedule of a grouped product', () => {
     })
   })
 
-  it('counts the tiles of rows that stand still', () => {
-    const tile = config('contiguous/256x128/s3/left/bf16')
+  it('counts the tiles of slices of K, which cannot be shared along it', () => {
+    const tile = config('k-grouped/128x128/s4/alternating4/split2/wgrad/f32')
     const schedule = sm90GroupedSchedule(tile, extents, 132, 'whole')
-    expect([schedule.leftTiles, schedule.rightTiles, schedule.workers]).toEqual([16, 16, 66])
+    expect([schedule.leftTiles, schedule.rightTiles, schedule.workers]).toEqual([32, 32, 132])
     expect(canStreamGroups(tile)).toBe(false)
-    expect(canStreamGroups(config('contiguous/128x128/s5/bf16'))).toBe(true)
+    expect(canStreamGroups(config('contiguous/256x128/s3/left/bf16'))).toBe(true)
+  })
+
+  it('has room for a group in every 128 contiguous rows', () => {
+    const few = { groups: 8, m: 384, n: 128, k: 256, expected: 48 }
+    const grid = (name: string): number => sm90GroupedSchedule(config(name), few, 132, 'whole').grid
+    expect(grid('contiguous/256x128/s3/bf16')).toBe(3)
+    expect(grid('contiguous/64x128/s8/bf16')).toBe(6)
   })
 
   it('has no more blocks than the fullest groups could use', () => {
@@ -117,7 +124,7 @@ describe('tensor maps of a grouped product', () => {
 describe('the cost model of grouped products', () => {
   const choice = (layout: RowsLayout, at: Omit<GroupedExtents, 'm'>): Sm90Config =>
     chooseGroupedConfig(
-      sm90Candidates(familyOf(layout)),
+      sm90GroupedCandidates(familyOf(layout)),
       { ...at, m: layout === 'masked' ? 4096 : at.groups * at.expected },
       h100,
     ).config
@@ -126,6 +133,22 @@ describe('the cost model of grouped products', () => {
     const { swapped, blockRight } = choice('masked', { groups: 32, n: 4096, k: 7168, expected: 8 })
     expect(swapped).toBe(true)
     expect(blockRight).toBeGreaterThanOrEqual(8)
+  })
+
+  it('finds a tile that most groups fill, and few rounds of tiles', () => {
+    const of = (groups: number, expected: number, n: number, k: number): string =>
+      sm90ConfigName(choice('masked', { groups, n, k, expected }))
+    // 256 rows hold nearly every group of 192; of one group of 1024 rows they make too few tiles.
+    expect(of(32, 192, 4096, 7168)).toBe('masked/256x128/s3/bf16')
+    expect(of(1, 1024, 7168, 2048)).toBe('masked/192x128/s4/bf16')
+  })
+
+  it('counts contiguous rows without most of their padding', () => {
+    const cost = (layout: RowsLayout, expected: number): number => {
+      const at = { groups: 256, n: 2048, k: 7168, m: 256 * expected, expected }
+      return sm90GroupedCost(config(`${layout}/128x128/s5/left/bf16`), at, h100).microseconds
+    }
+    expect(cost('contiguous', 192) / cost('packed', 128)).toBeCloseTo(1, 1)
   })
 
   it('takes the tallest tiles for the longest groups', () => {
@@ -151,7 +174,7 @@ describe('the cost model of grouped products', () => {
       fc.property(extents, fc.constantFrom('contiguous', 'packed', 'masked'), (at, layout) => {
         const best = (groups: number): number =>
           chooseGroupedConfig(
-            sm90Candidates(familyOf(layout)),
+            sm90GroupedCandidates(familyOf(layout)),
             {
               ...at,
               groups,

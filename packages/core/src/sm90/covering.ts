@@ -1,5 +1,6 @@
 import type { Sm90Config } from './config.js'
 import { type Sm90Family, sm90Candidates } from './families.js'
+import { sm90GroupedCandidates } from './grouped-families.js'
 
 export const SM90_FAMILIES: readonly Sm90Family[] = [
   { recipeB: '128x128', out: 'bf16', accumulate: false },
@@ -28,7 +29,7 @@ export function sm90CoveringConfigs(): readonly Sm90Config[] {
   const [first, ...others] = SM90_FAMILIES
   const widest = others.flatMap((family) => [...widestByKind(sm90Candidates(family)).values()])
   const grouped = SM90_GROUP_FAMILIES.flatMap((family) => [
-    ...widestByKind(sm90Candidates(family)).values(),
+    ...widestByKind(sm90GroupedCandidates(family)).values(),
   ])
   return [...(first === undefined ? [] : sm90Candidates(first)), ...widest, ...grouped]
 }

@@ -1,8 +1,9 @@
 import type { Sm90Choice } from './choose.js'
 import { type Sm90Config, sm90ConfigName } from './config.js'
 import type { Sm90Device } from './cost.js'
-import { type Sm90Family, sm90Candidates } from './families.js'
+import type { Sm90Family } from './families.js'
 import { sm90GroupedCost } from './grouped-cost.js'
+import { sm90GroupedCandidates } from './grouped-families.js'
 import type { GroupedExtents } from './grouped-schedule.js'
 
 /** The config that the cost model finds cheapest among `configs`; the earlier one of equals. */
@@ -31,7 +32,7 @@ export type GroupedRange = {
 
 /** The configs that are best for some expectation within the range. */
 export function groupedConfigsFor(range: GroupedRange, device: Sm90Device): readonly Sm90Config[] {
-  const candidates = sm90Candidates(range.family)
+  const candidates = sm90GroupedCandidates(range.family)
   const best = sampleExpectations(range).map(
     (expected) => chooseGroupedConfig(candidates, { ...range, expected }, device).config,
   )

@@ -1,3 +1,4 @@
+import { dtypeBytes } from '../dtype.js'
 import { ShapeError } from '../errors.js'
 import { BLOCK } from '../recipe.js'
 import { ceilDiv, roundUp } from '../shape.js'
@@ -71,7 +72,8 @@ export function sm90GroupedMaps(
   }
   const tokenBox = config.swapped ? config.blockRight : config.blockLeft
   const tokenScales = scales(m, rowBytes.scales?.a, tokenBox)
-  const staged = isStaged(config) ? fullTiles(config, n, tokens, rowBytes.out) : undefined
+  const rows = isSliced ? groups * m : tokens
+  const staged = isStaged(config) ? fullTiles(config, n, rows, rowBytes.out) : undefined
   if (config.swapped) {
     return {
       left: values(weights, rowBytes.b, left),
@@ -93,10 +95,10 @@ export function sm90GroupedMaps(
 function fullTiles(config: Sm90Config, n: number, rows: number, rowBytes: number): TensorMapSpec {
   const columns = panelColumns(config)
   return {
-    dtype: 'bf16',
+    dtype: config.out,
     extents: [n, rows],
     rowBytes,
     box: [columns, WGMMA_ROWS],
-    swizzle: (2 * columns) as 32 | 64 | 128,
+    swizzle: (dtypeBytes(config.out) * columns) as 32 | 64 | 128,
   }
 }

@@ -26,10 +26,9 @@ export function groupedTile(config: Sm90Config): { tokens: number; weights: numb
   return config.swapped ? { tokens: right, weights: left } : { tokens: left, weights: right }
 }
 
-/** Whether tiles of a config can be shared along K: not slices of K, nor tiles of two groups. */
-export function canStreamGroups(config: Sm90Config): boolean {
-  if (config.layout === 'contiguous') return groupedTile(config).tokens <= BLOCK
-  return config.layout !== 'k-grouped'
+/** Whether tiles of a config can be shared along K: slices of it cannot. */
+export function canStreamGroups({ layout }: Sm90Config): boolean {
+  return layout !== 'k-grouped'
 }
 
 /** Rows of tokens that are walked together, so that they and the weights meet in L2. */
@@ -47,8 +46,7 @@ export function sm90GroupedSchedule(
 ): Sm90Schedule {
   const tile = groupedTile(config)
   const weightTiles = ceilDiv(extents.n, tile.weights)
-  const isFixed = config.layout === 'contiguous' || config.layout === 'k-grouped'
-  const tokenTiles = isFixed ? ceilDiv(extents.m, tile.tokens) : 0
+  const tokenTiles = config.layout === 'k-grouped' ? ceilDiv(extents.m, tile.tokens) : 0
   const blocks = multiprocessors * (streaming === 'whole' ? config.blocksPerSm : 1)
   const all = Math.max(1, Math.floor(blocks / clusterSize(config)))
   const mostTiles = mostTokenTiles(config, extents) * weightTiles
@@ -58,7 +56,7 @@ export function sm90GroupedSchedule(
   return {
     leftTiles: config.swapped ? weightTiles : tokenTiles,
     rightTiles: config.swapped ? tokenTiles : weightTiles,
-    band: bandOf(config, extents),
+    band: bandOf(config),
     workers,
     grid: workers * clusterSize(config),
     streamedTiles: STREAMING[streaming],
@@ -67,13 +65,10 @@ export function sm90GroupedSchedule(
   }
 }
 
-function bandOf(config: Sm90Config, { expected }: GroupedExtents): number {
+function bandOf(config: Sm90Config): number {
   // Swapped, all token tiles of a few weights come at once: only the first reads from memory.
   if (config.swapped) return 1
-  const { tokens } = groupedTile(config)
-  // A band of contiguous rows over many groups would draw on the weights of all of them at once.
-  const rows = config.layout === 'contiguous' ? Math.min(BAND_ROWS, expected) : BAND_ROWS
-  return Math.max(1, Math.floor(rows / tokens))
+  return Math.max(1, Math.floor(BAND_ROWS / groupedTile(config).tokens))
 }
 
 /** The most tiles of tokens that groups of any sizes can have. */
@@ -81,5 +76,7 @@ function mostTokenTiles(config: Sm90Config, { groups, m }: GroupedExtents): numb
   const { tokens } = groupedTile(config)
   const layout = config.layout as GroupLayout
   if (layout === 'packed') return ceilDiv(m, tokens) + Math.min(groups, m)
-  return ceilDiv(m, tokens) * (layout === 'contiguous' ? 1 : groups)
+  // Every 128 contiguous rows may be another group's.
+  if (layout === 'contiguous') return ceilDiv(m, BLOCK) * ceilDiv(BLOCK, tokens)
+  return ceilDiv(m, tokens) * groups
 }

@@ -79,9 +79,6 @@ function fitsLayout({ layout, ...config }: Sm90Config): boolean {
   if (layout === undefined) return true
   const bothVectors = config.leftScaling === 'vectors' && config.rightScaling === 'vectors'
   if (bothVectors !== (layout === 'k-grouped')) return false
-  // 128 rows have one group: a tile has those of one or two, or a part of one's.
-  const rows = config.blockLeft * (config.multicast === 'right' ? 2 : 1)
-  if (layout === 'contiguous' && (config.swapped || 256 % rows !== 0)) return false
   const isShort = layout === 'packed' || layout === 'masked'
   return !config.swapped || (isShort && config.multicast === 'none')
 }

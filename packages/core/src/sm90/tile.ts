@@ -40,7 +40,7 @@ export function clusterTile(config: Sm90Config): { readonly left: number; readon
 /** True where D goes through shared memory and the copy engine, false where registers store it. */
 export function isStaged(config: Sm90Config): boolean {
   const { out, accumulate, swapped, layout } = config
-  if (out === 'f32') return layout === undefined && !swapped
+  if (out === 'f32') return (layout === undefined || layout === 'k-grouped') && !swapped
   return !accumulate && !(swapped && layout !== undefined)
 }
 
