@@ -1,6 +1,6 @@
 /** The kernels that a layer loads when it is created, for tools that compile them ahead. Pure. */
 
-import { roundUp } from '@deepgemm/core'
+import { type OutDType, roundUp } from '@deepgemm/core'
 import type { Sm90Device } from '@deepgemm/core/sm90'
 import { type DeviceKernelSpec, scaleRelayoutKernel } from '@deepgemm/jit'
 import { groupedConfigs, groupedKernel } from './cuda/grouped-configs.js'
@@ -22,6 +22,23 @@ export type MoeLayerShape = MoeCapacity & {
   readonly shared?: number
   readonly topK: number
   readonly gating: NonNullable<Gating['gating']>
+}
+
+/** Rows of a grouped product as far as its kernels depend on them: what `planGroupedGemm` is given. */
+export type GroupedShape = {
+  readonly layout: 'contiguous' | 'packed' | 'masked'
+  readonly groups: number
+  readonly n: number
+  readonly k: number
+  readonly m: { readonly max: number }
+  readonly out: OutDType
+}
+
+/** The kernels that `planGroupedGemm` loads for a product. */
+export function groupedGemmKernels(shape: GroupedShape, device: Sm90Device): DeviceKernelSpec[] {
+  const expectedM = shape.m.max
+  const range = rangeOf({ ...shape, expectedM, accumulate: false, validate: false })
+  return [...groupedConfigs(range, device).map(groupedKernel), scaleRelayoutKernel]
 }
 
 type Product = Omit<Parameters<typeof rangeOf>[0], 'accumulate' | 'validate'>

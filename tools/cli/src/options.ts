@@ -48,6 +48,20 @@ export function text(options: RawOptions, name: string, fallback?: string): stri
   throw badOption(name, value, 'a text')
 }
 
+/** Different names, separated by commas. @throws {OptionError} unless all are among `allowed`. */
+export function nameList<T extends string>(
+  options: RawOptions,
+  name: string,
+  allowed: readonly T[],
+  fallback: readonly T[],
+): readonly T[] {
+  if (options[name] === undefined) return fallback
+  const given = [...new Set(text(options, name).split(','))]
+  const unknown = given.find((item) => !(allowed as readonly string[]).includes(item))
+  if (unknown === undefined) return given as T[]
+  throw badOption(name, unknown, `${allowed.join(', ')}, or several with commas between`)
+}
+
 /** Every value of an option that may be repeated. */
 export function texts(options: RawOptions, name: string): string[] {
   const value = options[name]

@@ -1,15 +1,15 @@
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MODEL_SHAPES } from '@deepgemm/testing'
-import { Checkpoint, Device, MoeLayer, planGemm, quantize } from 'deepgemm'
+import { Checkpoint, Device, MoeLayer, planGemm, planGroupedGemm, quantize } from 'deepgemm'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { installFakeCuda } from '../../../packages/runtime/test/support/fake-cuda.js'
 import { configText } from '../src/cache/describe.js'
 import { formatAge } from '../src/output/format.js'
-import { planWarmUp } from '../src/warm/kernels.js'
+import { planWarmUp, type WarmTarget } from '../src/warm/kernels.js'
 import { patternOf } from '../src/warm/layers.js'
 import { MODEL_NAMES, namedModel } from '../src/warm/models.js'
-import { deepgemm, MODEL, type ScratchFolder, scratchFolder } from './helpers.js'
+import { deepgemm, MODEL, type ScratchFolder, scratchFolder, writeCheckpoint } from './helpers.js'
 
 let folder: ScratchFolder
 const entries = (): string => join(folder.in('kernels'), 'v1')
@@ -63,6 +63,23 @@ describe('deepgemm cache warm', () => {
     },
   )
 
+  it.each(['contiguous', 'packed', 'masked'] as const)(
+    'compiles all that %s products of a stack of experts load',
+    async (layout) => {
+      await writeCheckpoint(folder.in('stack'), {
+        'model.layers.0.mlp.experts.weight': [4, 256, 128],
+      })
+      const outs = ['--outs', 'bf16,f32']
+      const args = [folder.in('stack'), '--max-tokens', '64', '--layouts', layout, ...outs]
+      expect((await warm(...args)).code).toBe(0)
+      const warmed = files('.cubin')
+      await using device = await Device.open({ kind: 'cuda' })
+      const shape = { layout, groups: 4, n: 256, k: 128, m: { max: 64 } }
+      for (const out of ['bf16', 'f32'] as const) await planGroupedGemm(device, { ...shape, out })
+      expect(files('.cubin')).toEqual(warmed)
+    },
+  )
+
   it('says how many kernels there are and why, and compiles none of them a second time', async () => {
     const dry = await warm('qwen3-moe', '--dry-run', '--multiprocessors', '132')
     expect(dry.stdout).toMatch(/3 of 3 kinds of layer, 1 to 4096 tokens, 132 multiprocessors: /)
@@ -91,6 +108,12 @@ describe('deepgemm cache warm', () => {
       /allowed the folder of a checkpoint, or deepseek-v3, qwen3-moe/,
     ],
     [['cache', 'warm', MODEL, '--max-tokens', '0'], 2, /--max-tokens has a wrong value: given 0/],
+    [
+      ['cache', 'warm', MODEL, '--outs', 'f16'],
+      2,
+      /--outs has a wrong value: given f16; allowed bf16, f32/,
+    ],
+    [['cache', 'warm', MODEL, '--layouts', 'packed,x'], 2, /--layouts has a wrong value: given x/],
     [['cache', 'warm'], 2, /Missing required args/],
     [['cache'], 2, /no such action: given none; allowed ls, path, warm/],
     [['cache', 'melt'], 2, /no such action: given melt/],
@@ -191,7 +214,9 @@ describe('deepgemm cache', () => {
 })
 
 const NONE = { layers: [], moe: [], floats: [] }
-const TARGET = { maxTokens: 8, multiprocessors: 132 }
+const TARGET: WarmTarget = {
+  ...{ maxTokens: 8, multiprocessors: 132, outs: ['bf16'], layouts: ['contiguous'] },
+}
 
 describe('what a warm-up is planned from', () => {
   it('has the shapes of named models that the tests of the library use', () => {
@@ -220,11 +245,24 @@ describe('what a warm-up is planned from', () => {
 
   it('needs every kernel once, however many layers use it', () => {
     const layer = { name: 'a', n: 4096, k: 4096, experts: 1 }
-    const target = { maxTokens: 128, multiprocessors: 132 }
+    const target = { ...TARGET, maxTokens: 128 }
     const one = planWarmUp({ ...NONE, layers: [layer] }, target)
     const two = planWarmUp({ ...NONE, layers: [layer, { ...layer, name: 'b' }] }, target)
     expect(two.kernels).toHaveLength(one.kernels.length)
     expect(two.kernels[0]?.reasons).toEqual(['a', 'b'])
+  })
+
+  it('needs kernels for every layout of a stack of experts and for every output', () => {
+    const stack = { name: 'experts', n: 1024, k: 512, experts: 8 }
+    const count = (change: object) =>
+      planWarmUp({ ...NONE, layers: [stack] }, { ...TARGET, ...change }).kernels.length
+    const one = count({})
+    expect(one).toBeGreaterThan(2) // the casts of activations, and a product
+    expect(count({ layouts: ['contiguous', 'masked'] })).toBeGreaterThan(one)
+    expect(count({ outs: ['bf16', 'f32'] })).toBeGreaterThan(one)
+    const { layers } = planWarmUp({ ...NONE, layers: [stack] }, TARGET)
+    expect(layers).toMatchObject([{ shape: '8 experts, 1024 x 512' }])
+    expect(layers[0]?.problem).toBeUndefined()
   })
 
   it('says which layers a GPU cannot multiply, and needs nothing for them', () => {

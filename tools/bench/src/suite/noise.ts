@@ -5,7 +5,7 @@ import { median } from '../stats.js'
 export type Interval = { readonly middle: number; readonly low: number; readonly high: number }
 
 /** How sure an interval is, where there are enough samples for it. */
-export const CONFIDENCE = 0.95
+const CONFIDENCE = 0.95
 
 /** Samples from which on an interval can be that sure: of fewer, it spans all of them. */
 export const ENOUGH_SAMPLES = 6

@@ -2,18 +2,20 @@ import { availableParallelism } from 'node:os'
 import { Jit } from '@deepgemm/jit'
 import { probeCuda } from '@deepgemm/runtime/diagnose'
 import { configText } from '../cache/describe.js'
-import { type RawOptions, text, wholeNumber } from '../options.js'
+import { nameList, type RawOptions, text, wholeNumber } from '../options.js'
 import { formatDuration } from '../output/format.js'
 import { startProgress } from '../output/progress.js'
 import { printTable } from '../output/table.js'
 import { say, sayJson, type Terminal } from '../output/terminal.js'
 import { compileKernels, findKernels, type WantedKernel } from '../warm/compile.js'
-import { planWarmUp, type WarmPlan } from '../warm/kernels.js'
+import { planWarmUp, STACK_LAYOUTS, type WarmPlan } from '../warm/kernels.js'
 import { modelProducts } from '../warm/model-products.js'
 import { kernels, openCache } from './cache.js'
 
 /** Of an H100 SXM or an H200. */
 const MULTIPROCESSORS = 132
+
+const OUTS = ['bf16', 'f32'] as const
 
 /** `deepgemm cache warm <model>`: exit code 1 when the model has nothing that runs on a GPU. */
 export async function cacheWarmCommand(
@@ -28,14 +30,24 @@ export async function cacheWarmCommand(
     min: 1,
     max: 64,
   })
+  const outs = nameList(options, 'outs', OUTS, ['bf16'])
+  const layouts = nameList(options, 'layouts', STACK_LAYOUTS, ['contiguous'])
   const products = await modelProducts(text({ model }, 'model'))
-  const plan = planWarmUp(products, { maxTokens, multiprocessors })
+  const plan = planWarmUp(products, { maxTokens, multiprocessors, outs, layouts })
   printLayers(terminal, plan)
   const jit = await Jit.open({ cache: await openCache(terminal), concurrency: jobs })
   const wanted = await findKernels(jit, plan.kernels)
   const missing = wanted.filter(({ cached }) => !cached)
   say(terminal, whyLine(plan, missing.length, maxTokens, multiprocessors))
-  const facts = { model, maxTokens, multiprocessors, layers: plan.layers, kernels: wanted }
+  const facts = {
+    model,
+    maxTokens,
+    multiprocessors,
+    outs,
+    layouts,
+    layers: plan.layers,
+    kernels: wanted,
+  }
   if (options['dryRun'] === true) {
     printKernels(terminal, wanted)
     sayJson(terminal, { ...facts, compiled: 0 })

@@ -22,6 +22,10 @@ export function cacheCommands(cli: CAC, on: On): void {
   cli
     .command('cache warm <model>', 'Compile all that a checkpoint or a named model needs on a GPU')
     .option('--max-tokens <count>', 'Most rows of a product: m.max of the plans', { default: 4096 })
+    .option('--outs <list>', 'Outputs of products: bf16, f32 or both', { default: 'bf16' })
+    .option('--layouts <list>', 'Of stacks of experts: contiguous, packed, masked', {
+      default: 'contiguous',
+    })
     .option('--multiprocessors <count>', 'Of the GPU to compile for (default: this one, else 132)')
     .option('--jobs <count>', 'Kernels compiled at a time (default: one per processor)')
     .option('--dry-run', 'Say what would be compiled, and why')

@@ -1,9 +1,9 @@
 // Which kernels the layers of a model need on a GPU, and why. Pure.
 
-import { SM90_FAMILIES } from '@deepgemm/core/sm90'
+import type { OutDType } from '@deepgemm/core'
 import { gemmConfigs, gemmKernel } from '@deepgemm/dense/sm90'
 import type { DeviceKernelSpec } from '@deepgemm/jit'
-import { moeLayerKernels } from '@deepgemm/moe/sm90'
+import { groupedGemmKernels, moeLayerKernels } from '@deepgemm/moe/sm90'
 import { castKernel } from '@deepgemm/quant/sm90'
 import type { SourceDType } from '../checkpoint/source-dtype.js'
 import type { ModelLayer, ModelMoe, ModelProducts } from './models.js'
@@ -28,14 +28,24 @@ export type WarmPlan = {
   readonly layers: readonly WarmLayer[]
 }
 
-export type WarmTarget = { readonly maxTokens: number; readonly multiprocessors: number }
+export type WarmTarget = {
+  readonly maxTokens: number
+  readonly multiprocessors: number
+  /** Outputs of plain layers and of stacks. */
+  readonly outs: readonly OutDType[]
+  /** Layouts that stacks of experts are multiplied in. */
+  readonly layouts: readonly StackLayout[]
+}
+
+export const STACK_LAYOUTS = ['contiguous', 'packed', 'masked'] as const
+export type StackLayout = (typeof STACK_LAYOUTS)[number]
 
 /** What `quantize` reads activations from. */
 const ACTIVATIONS = ['bf16', 'f32'] as const
 
 /**
- * The kernels that `planGemm` with `m.max` = `maxTokens` loads for each layer, those that `MoeLayer`
- * with that `maxTokens` loads, and the casts.
+ * The kernels that `planGemm` with `m.max` = `maxTokens` loads for each layer, `planGroupedGemm` for
+ * each stack of experts, those that `MoeLayer` with that `maxTokens` loads, and the casts.
  */
 export function planWarmUp({ layers, moe, floats }: ModelProducts, target: WarmTarget): WarmPlan {
   const needed = new Map<string, { spec: DeviceKernelSpec; reasons: string[] }>()
@@ -59,11 +69,11 @@ export function planWarmUp({ layers, moe, floats }: ModelProducts, target: WarmT
 type Need = (spec: DeviceKernelSpec, reason: string) => void
 
 function planLayer(layer: ModelLayer, target: WarmTarget, need: Need): WarmLayer {
-  const { name, n, k } = layer
+  const { name, n, k, experts } = layer
   const problem = problemOf(layer)
   const specs = problem === undefined ? layerKernels(layer, target) : []
   for (const spec of specs) need(spec, name)
-  const shape = `${n} x ${k}`
+  const shape = experts > 1 ? `${experts} experts, ${n} x ${k}` : `${n} x ${k}`
   return { name, shape, kernels: specs.length, ...(problem === undefined ? {} : { problem }) }
 }
 
@@ -80,25 +90,26 @@ function planMoe(layer: ModelMoe, target: WarmTarget, need: Need): WarmLayer {
 }
 
 function layerKernels(
-  { n, k }: ModelLayer,
-  { maxTokens, multiprocessors }: WarmTarget,
+  { n, k, experts }: ModelLayer,
+  { maxTokens, multiprocessors, outs, layouts }: WarmTarget,
 ): readonly DeviceKernelSpec[] {
-  const family = SM90_FAMILIES.find(isDefault) as (typeof SM90_FAMILIES)[number]
-  const range = { family, n, k, m: { min: 1, max: maxTokens } }
-  return gemmConfigs(range, { multiprocessors }).map(gemmKernel)
-}
-
-/** What `planGemm` plans for unless it is told otherwise. */
-function isDefault({ recipeB, out, accumulate }: (typeof SM90_FAMILIES)[number]): boolean {
-  return recipeB === '128x128' && out === 'bf16' && !accumulate
+  const device = { multiprocessors }
+  return outs.flatMap((out) => {
+    if (experts === 1) {
+      const family = { recipeB: '128x128', out, accumulate: false } as const
+      return gemmConfigs({ family, n, k, m: { min: 1, max: maxTokens } }, device).map(gemmKernel)
+    }
+    return layouts.flatMap((layout) =>
+      groupedGemmKernels({ layout, groups: experts, n, k, out, m: { max: maxTokens } }, device),
+    )
+  })
 }
 
 function cast(source: SourceDType, blocks: 'rows' | 'squares'): DeviceKernelSpec {
   return castKernel({ target: 'sm_90a', source, blocks, transposed: false, aligned: true })
 }
 
-function problemOf({ n, k, experts }: ModelLayer): string | undefined {
-  if (experts > 1) return 'a stack: its layout is not known; MoeLayer wants experts one by one'
+function problemOf({ n, k }: ModelLayer): string | undefined {
   if (n % 8 === 0 && k % 16 === 0) return undefined
   return 'N is no multiple of 8 or K none of 16: the GPU cannot multiply it'
 }
