@@ -38,7 +38,7 @@ export type WarmTarget = {
 }
 
 export const STACK_LAYOUTS = ['contiguous', 'packed', 'masked'] as const
-export type StackLayout = (typeof STACK_LAYOUTS)[number]
+type StackLayout = (typeof STACK_LAYOUTS)[number]
 
 /** What `quantize` reads activations from. */
 const ACTIVATIONS = ['bf16', 'f32'] as const
