@@ -1,8 +1,8 @@
-// Tiles of the contiguous layout. A group begins at a multiple of 128 rows, so that the first row of
-// each 128 tells whose they are; neighbours of the same group are a run, and its tiles begin with
-// it, as if its rows were packed. Runs are sought in windows of 1024 blocks of 128 rows, at whose end
-// a run is cut. A block whose first row is padding is a run of its own: what else it
-// has is seen when its tile is put.
+// Tiles of the contiguous layout. A group begins at a multiple of 128 rows, so that the first row
+// of each 128 tells whose they are; neighbours of the same group are a run, and its tiles begin
+// with it, as if its rows were packed. Runs are sought in windows of 1024 blocks of 128 rows, at
+// whose end a run is cut. A block whose first row is padding is a run of its own: what else it has
+// is seen when its tile is put.
 #pragma once
 
 #include "pipeline/job.cuh"
@@ -16,7 +16,7 @@ class AlignedTiles {
   using T = Tile<Config>;
   static constexpr u32 kPerLane = kWarpThreads;
   static constexpr u32 kWindow = kPerLane * kWarpThreads;
-  static constexpr u32 kAtOnce = 4;  // loads of a lane
+  static constexpr u32 kAtOnce = 4;   // loads of a lane
   static constexpr u32 kBlock = 128;  // rows of one group
   static constexpr u32 kTokens = T::kLeft * (T::kSharesRight ? T::kCluster : 1);
   static constexpr u32 kSeen = ceil_div(kTokens, static_cast<u32>(kWarpThreads));
@@ -109,11 +109,10 @@ class AlignedTiles {
   }
 
   // Of the window.
-  DEEPGEMM_DEVICE u32 tiles() const {
-    return __shfl_sync(0xffffffffu, through_, kWarpThreads - 1);
-  }
+  DEEPGEMM_DEVICE u32 tiles() const { return __shfl_sync(0xffffffffu, through_, kWarpThreads - 1); }
 
-  // Block of the window at which the lane's last run ends: the first run of a lane above, or the end.
+  // Block of the window at which the lane's last run ends: the first run of a lane above, or the
+  // end.
   DEEPGEMM_DEVICE u32 end_of_last() const {
     const u32 above = __ballot_sync(0xffffffffu, starts_ != 0) & ~((2u << lane_) - 1);
     const u32 next = above == 0 ? lane_ : __ffs(above) - 1;
@@ -141,8 +140,7 @@ class AlignedTiles {
       starts &= starts - 1;
       token_tiles = tiles_of(rows_of(starts, end));
     }
-    const TilePlace at =
-        place_of_tile(tile, token_tiles, arguments_.right_tiles, arguments_.band);
+    const TilePlace at = place_of_tile(tile, token_tiles, arguments_.right_tiles, arguments_.band);
     return {row_at(begin_of(starts)) + at.left * kTokens, row_at(end_of(starts, end)), at.right};
   }
 

@@ -1,13 +1,14 @@
 // What a worker of a grouped product computes: as WorkList, but in every round of whole tiles the
-// workers move on by one place. Where every second tile has few rows, say, these would otherwise all
-// be the same workers'. Plain arithmetic: the host's tests run this file.
+// workers move on by one place. Where every second tile has few rows, say, these would otherwise
+// all be the same workers'. Plain arithmetic: the host's tests run this file.
 #pragma once
 
 #include "scheduler/work_list.cuh"
 
 namespace deepgemm {
 
-// The warp that walks this has few registers: what is known to every thread comes in anew each time.
+// The warp that walks this has few registers: what is known to every thread comes in anew each
+// time.
 class GroupWork {
  public:
   DEEPGEMM_ANYWHERE GroupWork(const WorkShape& shape, u32 worker) {

@@ -238,8 +238,8 @@ bool the_last_rounds_are_streamed() {
   return true;
 }
 
-// Every K block of every tile once, no two workers in the same place of a round, and every worker in
-// all of them by turns.
+// Every K block of every tile once, no two workers in the same place of a round, and every worker
+// in all of them by turns.
 bool group_work_turns() {
   for (u32 workers : {1u, 2u, 66u, 132u}) {
     for (u32 streamed : {0u, 7u, 70u}) {
