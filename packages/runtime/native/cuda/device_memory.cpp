@@ -27,7 +27,10 @@ DeviceMemory::~DeviceMemory() {
   // Blocks only where several streams used the memory, and those wait for `retire` before.
   wait_for_users(1);
   const StreamHandle& last = users().empty() ? *home_ : *users().front();
-  context()->driver().memory_free.attempt(address_, last.get());
+  const Driver& driver = context()->driver();
+  if (last.unless_capturing([&] { driver.memory_free.attempt(address_, last.get()); })) return;
+  last.wait();
+  driver.memory_free.attempt(address_, context()->transfers());
 }
 
 void DeviceMemory::before_first_use(StreamHandle& stream) {

@@ -18,23 +18,20 @@ void Resource::use(const std::shared_ptr<StreamHandle>& stream) {
 
 std::vector<std::shared_ptr<EventHandle>> Resource::marks() const {
   std::vector<std::shared_ptr<EventHandle>> marks;
-  for (const auto& stream : users_) marks.push_back(EventHandle::record(*stream, false));
+  for (const auto& stream : users_) marks.push_back(stream->mark());
   return marks;
 }
 
 void Resource::wait_for_users(size_t kept) const {
-  for (size_t i = kept; i < users_.size(); i++) {
-    context_->driver().stream_synchronize.attempt(users_[i]->get());
-  }
+  for (size_t i = kept; i < users_.size(); i++) users_[i]->wait();
 }
 
 // The list is copied: a graph may hold the resource too and launch it on further streams.
 void retire(StreamCore& janitor, std::shared_ptr<Resource> resource) {
   if (!resource || !resource->release_waits()) return;
   janitor.enqueue([resource, users = resource->users_]() {
-    const Context& context = *resource->context_;
-    context.try_enter();
-    for (const auto& user : users) context.driver().stream_synchronize.attempt(user->get());
+    resource->context_->try_enter();
+    for (const auto& user : users) user->wait();
     return std::optional<JobError>();
   });
 }

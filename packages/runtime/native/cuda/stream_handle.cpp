@@ -19,8 +19,23 @@ StreamHandle::~StreamHandle() {
   driver().stream_destroy.attempt(stream_);
 }
 
+std::shared_ptr<EventHandle> StreamHandle::mark() const {
+  std::lock_guard lock(mutex_);
+  return capturing_ ? before_capture_ : EventHandle::record(*this, false);
+}
+
+void StreamHandle::wait() const {
+  try {
+    driver().event_synchronize.attempt(mark()->get());
+  } catch (const Failure&) {
+    // The device is lost, and nothing runs any more.
+  }
+}
+
 // Relaxed, because allocations and copies on other streams go on while this one captures.
 void StreamHandle::begin_capture() {
+  std::lock_guard lock(mutex_);
+  before_capture_ = EventHandle::record(*this, false);
   driver().capture_begin(stream_, kCaptureRelaxed);
   capturing_ = true;
 }
@@ -30,7 +45,9 @@ void StreamHandle::hold(std::shared_ptr<Resource> resource) {
 }
 
 CUgraph StreamHandle::end_capture(Held& held) {
+  std::lock_guard lock(mutex_);
   capturing_ = false;
+  before_capture_.reset();
   held = std::exchange(held_, {});
   CUgraph graph = nullptr;
   driver().capture_end(stream_, &graph);

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "context.h"
 
 namespace deepgemm::cuda {
 
+class EventHandle;
 class Resource;
 
 // A stream of the driver. The driver finishes queued work before it lets go of one.
@@ -28,6 +30,23 @@ class StreamHandle {
   void close() { closed_ = true; }
   bool finished() const { return closed_ && driver().stream_query.attempt(stream_) == kSuccess; }
 
+  // Marks the work so far; while the stream captures, the work before that. Any thread. Throws a
+  // Failure.
+  std::shared_ptr<EventHandle> mark() const;
+
+  // Blocks until the work of `mark` is done, or can never be. Any thread.
+  void wait() const;
+
+  // Has `work` enqueue on the stream, unless that captures: false then, and nothing was done. Any
+  // thread: what lets go of resources has one of its own, and must not get into a capture.
+  template <typename Work>
+  bool unless_capturing(Work work) const {
+    std::lock_guard lock(mutex_);
+    if (capturing_) return false;
+    work();
+    return true;
+  }
+
   // While a stream captures, its work becomes a graph, which then holds what the work uses.
   void begin_capture();
   bool capturing() const { return capturing_; }
@@ -41,7 +60,9 @@ class StreamHandle {
 
   std::shared_ptr<Context> context_;
   CUstream stream_ = nullptr;
+  mutable std::mutex mutex_;  // of captures: no other thread's work falls between their ends
   bool capturing_ = false;
+  std::shared_ptr<EventHandle> before_capture_;
   bool closed_ = false;
   Held held_;
 };

@@ -17,17 +17,19 @@ EXPORT CUresult cuDriverGetVersion(int* version) {
 }
 
 EXPORT CUresult cuGetErrorName(CUresult status, const char** name) {
-  static const std::map<CUresult, const char*> names = {{1, "CUDA_ERROR_INVALID_VALUE"},
-                                                        {2, "CUDA_ERROR_OUT_OF_MEMORY"},
-                                                        {100, "CUDA_ERROR_NO_DEVICE"},
-                                                        {201, "CUDA_ERROR_INVALID_CONTEXT"},
-                                                        {209, "CUDA_ERROR_NO_BINARY_FOR_GPU"},
-                                                        {400, "CUDA_ERROR_INVALID_HANDLE"},
-                                                        {500, "CUDA_ERROR_NOT_FOUND"},
-                                                        {600, "CUDA_ERROR_NOT_READY"},
-                                                        {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
-                                                        {719, "CUDA_ERROR_LAUNCH_FAILED"},
-                                                        {999, "CUDA_ERROR_UNKNOWN"}};
+  static const std::map<CUresult, const char*> names = {
+      {1, "CUDA_ERROR_INVALID_VALUE"},
+      {2, "CUDA_ERROR_OUT_OF_MEMORY"},
+      {100, "CUDA_ERROR_NO_DEVICE"},
+      {201, "CUDA_ERROR_INVALID_CONTEXT"},
+      {209, "CUDA_ERROR_NO_BINARY_FOR_GPU"},
+      {400, "CUDA_ERROR_INVALID_HANDLE"},
+      {500, "CUDA_ERROR_NOT_FOUND"},
+      {600, "CUDA_ERROR_NOT_READY"},
+      {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
+      {719, "CUDA_ERROR_LAUNCH_FAILED"},
+      {900, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
+      {999, "CUDA_ERROR_UNKNOWN"}};
   const auto found = names.find(status);
   if (found == names.end()) return kInvalidValue;
   *name = found->second;

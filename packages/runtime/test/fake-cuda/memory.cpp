@@ -79,6 +79,7 @@ EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr* address, size_t bytes, CUme
 
 EXPORT CUresult cuMemFreeAsync(CUdeviceptr address, CUstream stream) {
   const CUresult status = release("cuMemFreeAsync");
+  if (queue_of(stream).spoils_capture()) return kCaptureUnsupported;
   queue_of(stream).push(
       [=] {
         std::lock_guard lock(world().mutex);

@@ -38,6 +38,7 @@ EXPORT CUresult cuStreamQuery(CUstream stream) {
 
 EXPORT CUresult cuStreamSynchronize(CUstream stream) {
   if (CUresult status = begin("cuStreamSynchronize")) return status;
+  if (queue_of(stream).spoils_capture()) return kCaptureUnsupported;
   queue_of(stream).drain();
   std::lock_guard lock(world().mutex);
   return world().lost;

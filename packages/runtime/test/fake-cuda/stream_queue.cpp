@@ -5,15 +5,38 @@
 namespace fake {
 
 void StreamQueue::push(Job job, bool always) {
-  if (capture_ != nullptr) {
-    capture_->push_back(std::move(job));
+  std::lock_guard lock(mutex_);
+  if (capturing_) {
+    if (capture_ != nullptr) capture_->push_back(std::move(job));
     return;
   }
-  std::lock_guard lock(mutex_);
   queue_.push_back({std::move(job), always});
   if (!started_) std::thread([self = shared_from_this()] { self->run(); }).detach();
   started_ = true;
   changed_.notify_all();
+}
+
+bool StreamQueue::capturing() {
+  std::lock_guard lock(mutex_);
+  return capturing_;
+}
+
+void StreamQueue::begin_capture() {
+  std::lock_guard lock(mutex_);
+  capturing_ = true;
+  capture_ = std::make_unique<std::vector<Job>>();
+}
+
+std::unique_ptr<std::vector<Job>> StreamQueue::end_capture() {
+  std::lock_guard lock(mutex_);
+  capturing_ = false;
+  return std::move(capture_);
+}
+
+bool StreamQueue::spoils_capture() {
+  std::lock_guard lock(mutex_);
+  if (capturing_) capture_ = nullptr;
+  return capturing_;
 }
 
 bool StreamQueue::idle() {

@@ -24,9 +24,12 @@ class StreamQueue : public std::enable_shared_from_this<StreamQueue> {
   // Queued work still finishes.
   void close();
 
-  bool capturing() const { return capture_ != nullptr; }
-  void begin_capture() { capture_ = std::make_unique<std::vector<Job>>(); }
-  std::unique_ptr<std::vector<Job>> end_capture() { return std::move(capture_); }
+  bool capturing();
+  void begin_capture();
+  // Null when the capture is no longer valid.
+  std::unique_ptr<std::vector<Job>> end_capture();
+  // For calls that a capturing stream does not take: true then, and the capture is of no use.
+  bool spoils_capture();
 
  private:
   struct Entry {
@@ -38,6 +41,7 @@ class StreamQueue : public std::enable_shared_from_this<StreamQueue> {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Entry> queue_;
+  bool capturing_ = false;
   std::unique_ptr<std::vector<Job>> capture_;
   bool started_ = false;
   bool busy_ = false;

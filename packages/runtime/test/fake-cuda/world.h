@@ -18,6 +18,7 @@ inline constexpr CUresult kInvalidContext = 201;
 inline constexpr CUresult kInvalidHandle = 400;
 inline constexpr CUresult kNotFound = 500;
 inline constexpr CUresult kIllegalAddress = 700;
+inline constexpr CUresult kCaptureUnsupported = 900;
 
 struct Properties {
   int version = 13000;
