@@ -8,11 +8,10 @@ import {
 } from '@deepgemm/core'
 import { type GemmPlanSpec, planGemm } from '@deepgemm/dense'
 import { Device } from '@deepgemm/runtime'
-import { availableDevices, randomQuantized } from '@deepgemm/testing'
+import { availableDevices, expectRefusal, randomQuantized } from '@deepgemm/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectProducts, startOutput } from './support/output.js'
 import { expectedProducts, FORMS, PLAIN, place } from './support/products.js'
-import { expectRefusal } from './support/refusal.js'
 
 const [N, K] = [72, 208]
 

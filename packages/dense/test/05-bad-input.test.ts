@@ -9,9 +9,8 @@ import {
 } from '@deepgemm/core'
 import { fp8GemmNN, fp8GemmNT, fp8GemmTN, fp8GemmTT } from '@deepgemm/dense'
 import { Device } from '@deepgemm/runtime'
-import { availableDevices, randomQuantized, upload } from '@deepgemm/testing'
+import { availableDevices, expectRefusal, randomQuantized, upload } from '@deepgemm/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { expectRefusal } from './support/refusal.js'
 
 type Recipe = Parameters<typeof randomQuantized>[1]['recipe']
 

@@ -1,21 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { configName, LayoutError, ShapeError } from '@deepgemm/core'
 import { SM90_ARGUMENTS as AT } from '@deepgemm/core/sm90'
 import { fp8GemmNT, type GemmProgress, planGemm } from '@deepgemm/dense'
-import { allocateQuantized, Device } from '@deepgemm/runtime'
+import { allocateQuantized, type Device } from '@deepgemm/runtime'
 import { openNvrtc } from '@deepgemm/runtime/cuda'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import {
-  type FakeCuda,
-  installFakeCuda,
-  settledLeaks,
-} from '../../runtime/test/support/fake-cuda.js'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { FakeCuda } from '../../runtime/test/support/fake-cuda.js'
+import { useFakeGpu } from '../../runtime/test/support/fake-gpu.js'
 
+const gpu = useFakeGpu()
 let fake: FakeCuda
 let device: Device
-const cache = mkdtempSync(join(tmpdir(), 'deepgemm-dense-'))
 
 /** The machine's own NVRTC, before the fake one takes its place. */
 const nvrtc = ((): string | undefined => {
@@ -26,27 +21,8 @@ const nvrtc = ((): string | undefined => {
   }
 })()
 
-beforeAll(async () => {
-  fake = await installFakeCuda()
-  vi.stubEnv('DEEPGEMM_CACHE_DIR', cache)
-  vi.stubEnv('DEEPGEMM_COMPILER', 'nvrtc')
-}, 300_000)
-
-afterAll(() => {
-  vi.unstubAllEnvs()
-  rmSync(cache, { recursive: true, force: true })
-})
-
-beforeEach(async () => {
-  device = await Device.open({ kind: 'cuda' })
-})
-
-afterEach(async () => {
-  await device.dispose()
-  expect(device.memory().buffers).toEqual([])
-  const left = await settledLeaks(fake)
-  fake.reset()
-  expect(left).toEqual({})
+beforeEach(() => {
+  ;({ fake, device } = gpu)
 })
 
 type Change = Partial<Parameters<typeof allocateQuantized>[1]>
@@ -231,7 +207,7 @@ describe('a plan on a GPU', () => {
   it.skipIf(nvrtc === undefined)('compiles with the NVRTC of the machine', async () => {
     // A name without a folder is one that the system finds.
     vi.stubEnv('DEEPGEMM_NVRTC_LIBRARY', isAbsolute(nvrtc as string) ? nvrtc : '')
-    vi.stubEnv('DEEPGEMM_CACHE_DIR', join(cache, 'real'))
+    vi.stubEnv('DEEPGEMM_CACHE_DIR', join(gpu.cache, 'real'))
     const plan = await planGemm(device, { n: 512, k: 1024, m: { max: 8 } })
     expect(plan.configs.length).toBeGreaterThan(0)
   })

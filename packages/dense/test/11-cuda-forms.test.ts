@@ -9,7 +9,8 @@ import {
 } from '@deepgemm/dense'
 import { allocateQuantized } from '@deepgemm/runtime'
 import { describe, expect, it } from 'vitest'
-import { address, argument, useFakeGpu } from './support/fake-gpu.js'
+import { useFakeGpu } from '../../runtime/test/support/fake-gpu.js'
+import { address, argument } from './support/gemm-arguments.js'
 
 const gpu = useFakeGpu()
 const GEMMS = { NT: fp8GemmNT, NN: fp8GemmNN, TN: fp8GemmTN, TT: fp8GemmTT }

@@ -16,7 +16,7 @@ import { allocateQuantized, Device } from '@deepgemm/runtime'
 import { CudaLaunchError, CudaMemoryError, DeviceLostError } from '@deepgemm/runtime/cuda'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { fakeLibrary, STATUS } from '../../runtime/test/support/fake-cuda.js'
-import { useFakeGpu } from './support/fake-gpu.js'
+import { useFakeGpu } from '../../runtime/test/support/fake-gpu.js'
 
 const gpu = useFakeGpu()
 const folders: string[] = []

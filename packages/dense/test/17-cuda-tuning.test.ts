@@ -4,6 +4,7 @@ import { configName, OptionError } from '@deepgemm/core'
 import { type GemmPlanSpec, planGemm } from '@deepgemm/dense'
 import { allocateQuantized, Device } from '@deepgemm/runtime'
 import { describe, expect, it, vi } from 'vitest'
+import { useFakeGpu } from '../../runtime/test/support/fake-gpu.js'
 import {
   quickest,
   type TuningCase,
@@ -12,7 +13,6 @@ import {
   tuneGemm,
   tuningCases,
 } from '../src/cuda/tuning.js'
-import { useFakeGpu } from './support/fake-gpu.js'
 
 const family = { recipeB: '128x128', out: 'bf16', accumulate: false } as const
 const range = { family, n: 2112, k: 7168, m: { min: 1, max: 300 } } as const

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { DeviceError, type Recipe, transposeRecipe } from '@deepgemm/core'
 import {
   enqueueScaleRelayout,
@@ -8,42 +5,18 @@ import {
   prepareScaleRelayout,
   prepareTranspose,
 } from '@deepgemm/jit'
-import { allocateQuantized, allocateScales, Device } from '@deepgemm/runtime'
-import { CudaDevice } from '@deepgemm/runtime/cuda'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import {
-  type FakeCuda,
-  installFakeCuda,
-  settledLeaks,
-} from '../../runtime/test/support/fake-cuda.js'
+import { allocateQuantized, allocateScales } from '@deepgemm/runtime'
+import type { CudaDevice } from '@deepgemm/runtime/cuda'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { FakeCuda } from '../../runtime/test/support/fake-cuda.js'
+import { useFakeGpu } from '../../runtime/test/support/fake-gpu.js'
 
+const gpu = useFakeGpu()
 let fake: FakeCuda
 let device: CudaDevice
-const cache = mkdtempSync(join(tmpdir(), 'deepgemm-shared-'))
 
-beforeAll(async () => {
-  fake = await installFakeCuda()
-  vi.stubEnv('DEEPGEMM_CACHE_DIR', cache)
-  vi.stubEnv('DEEPGEMM_COMPILER', 'nvrtc')
-}, 300_000)
-
-afterAll(() => {
-  vi.unstubAllEnvs()
-  rmSync(cache, { recursive: true, force: true })
-})
-
-beforeEach(async () => {
-  const opened = await Device.open({ kind: 'cuda' })
-  if (!(opened instanceof CudaDevice)) throw new Error('the fake GPU is none')
-  device = opened
-})
-
-afterEach(async () => {
-  await device.dispose()
-  expect(device.memory().buffers).toEqual([])
-  const left = await settledLeaks(fake)
-  fake.reset()
-  expect(left).toEqual({})
+beforeEach(() => {
+  ;({ fake, device } = gpu)
 })
 
 /** Numbers of the last launch: i64 at the first places, u32 at the second. */

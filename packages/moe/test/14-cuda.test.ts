@@ -1,8 +1,5 @@
 // How operations reach a GPU: a fake driver stands in for one, so nothing is computed.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Tensor } from '@deepgemm/core'
 import {
   combine,
@@ -13,40 +10,18 @@ import {
   swiglu,
   swigluQuantize,
 } from '@deepgemm/moe'
-import { allocateQuantized, Device } from '@deepgemm/runtime'
+import { allocateQuantized, type Device } from '@deepgemm/runtime'
 import type { CudaDevice } from '@deepgemm/runtime/cuda'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import {
-  type FakeCuda,
-  installFakeCuda,
-  settledLeaks,
-} from '../../runtime/test/support/fake-cuda.js'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { FakeCuda } from '../../runtime/test/support/fake-cuda.js'
+import { useFakeGpu } from '../../runtime/test/support/fake-gpu.js'
 
+const gpu = useFakeGpu()
 let fake: FakeCuda
 let device: Device
-const cache = mkdtempSync(join(tmpdir(), 'deepgemm-moe-'))
 
-beforeAll(async () => {
-  fake = await installFakeCuda()
-  vi.stubEnv('DEEPGEMM_CACHE_DIR', cache)
-  vi.stubEnv('DEEPGEMM_COMPILER', 'nvrtc')
-}, 300_000)
-
-afterAll(() => {
-  vi.unstubAllEnvs()
-  rmSync(cache, { recursive: true, force: true })
-})
-
-beforeEach(async () => {
-  device = await Device.open({ kind: 'cuda' })
-})
-
-afterEach(async () => {
-  await device.dispose()
-  expect(device.memory().buffers).toEqual([])
-  const left = await settledLeaks(fake)
-  fake.reset()
-  expect(left).toEqual({})
+beforeEach(() => {
+  ;({ fake, device } = gpu)
 })
 
 const zeros = <D extends 'f32' | 'bf16' | 'i32'>(dtype: D, ...shape: number[]): Tensor<D> =>

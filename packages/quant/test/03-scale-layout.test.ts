@@ -3,6 +3,7 @@ import { dequantize, quantize, relayoutScales } from '@deepgemm/quant'
 import { Device } from '@deepgemm/runtime'
 import {
   availableDevices,
+  expectRefusal,
   extents,
   randomQuantized,
   scaleBytes,
@@ -11,7 +12,6 @@ import {
 } from '@deepgemm/testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { expectRefusal } from './support/refusal.js'
 
 describe.each(await availableDevices(Device))('relayoutScales on $kind', ({ open }) => {
   let device: Device

@@ -9,9 +9,8 @@ import {
 } from '@deepgemm/core'
 import { dequantize, enqueueQuantize, quantize, relayoutScales } from '@deepgemm/quant'
 import { Device, type HostMatrix } from '@deepgemm/runtime'
-import { availableDevices } from '@deepgemm/testing'
+import { availableDevices, expectRefusal } from '@deepgemm/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { expectRefusal } from './support/refusal.js'
 
 const good: HostMatrix = { data: new Float32Array(12), shape: [3, 4] }
 

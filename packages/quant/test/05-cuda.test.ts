@@ -7,39 +7,16 @@ import { dequantize, enqueueQuantize, quantize, relayoutScales } from '@deepgemm
 import { castKernel } from '@deepgemm/quant/sm90'
 import { Device } from '@deepgemm/runtime'
 import type { CudaDevice } from '@deepgemm/runtime/cuda'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import {
-  type FakeCuda,
-  installFakeCuda,
-  STATUS,
-  settledLeaks,
-} from '../../runtime/test/support/fake-cuda.js'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { type FakeCuda, STATUS } from '../../runtime/test/support/fake-cuda.js'
+import { useFakeGpu } from '../../runtime/test/support/fake-gpu.js'
 
+const gpu = useFakeGpu()
 let fake: FakeCuda
 let device: Device
-const cache = mkdtempSync(join(tmpdir(), 'deepgemm-quant-'))
 
-beforeAll(async () => {
-  fake = await installFakeCuda()
-  vi.stubEnv('DEEPGEMM_CACHE_DIR', cache)
-  vi.stubEnv('DEEPGEMM_COMPILER', 'nvrtc')
-}, 300_000)
-
-afterAll(() => {
-  vi.unstubAllEnvs()
-  rmSync(cache, { recursive: true, force: true })
-})
-
-beforeEach(async () => {
-  device = await Device.open({ kind: 'cuda' })
-})
-
-afterEach(async () => {
-  await device.dispose()
-  expect(device.memory().buffers).toEqual([])
-  const left = await settledLeaks(fake)
-  fake.reset()
-  expect(left).toEqual({})
+beforeEach(() => {
+  ;({ fake, device } = gpu)
 })
 
 const host = (rows: number, columns: number) => ({
@@ -143,17 +120,16 @@ describe('a cast on a GPU', () => {
     const form = { target: 'sm_90a', blocks: 'rows', transposed: false } as const
     const spec = castKernel({ ...form, source: 'f32', aligned: true })
     await deviceKernels(device as CudaDevice).load([spec])
-    await device.dispose()
     vi.stubEnv('DEEPGEMM_COMPILER', 'nvcc')
     vi.stubEnv('DEEPGEMM_NVCC', join(warmed, 'none'))
-    device = await Device.open({ kind: 'cuda' })
+    await using other = await Device.open({ kind: 'cuda' })
     try {
-      using q = await quantize(device, host(4, 128), '1x128')
+      using q = await quantize(other, host(4, 128), '1x128')
       expect(q.shape).toEqual([4, 128])
-      expect(() => enqueueQuantize(device, host(4, 129), '1x128')).toThrow(/is not loaded/)
-      await expect(quantize(device, host(4, 129), '1x128')).rejects.toThrow(DeepGemmError)
+      expect(() => enqueueQuantize(other, host(4, 129), '1x128')).toThrow(/is not loaded/)
+      await expect(quantize(other, host(4, 129), '1x128')).rejects.toThrow(DeepGemmError)
     } finally {
-      vi.stubEnv('DEEPGEMM_CACHE_DIR', cache)
+      vi.stubEnv('DEEPGEMM_CACHE_DIR', gpu.cache)
       vi.stubEnv('DEEPGEMM_COMPILER', 'nvrtc')
       rmSync(warmed, { recursive: true })
     }

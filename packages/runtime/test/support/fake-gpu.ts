@@ -1,15 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SM90_ARGUMENTS as AT } from '@deepgemm/core/sm90'
 import { Device } from '@deepgemm/runtime'
 import { CudaDevice } from '@deepgemm/runtime/cuda'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest'
-import {
-  type FakeCuda,
-  installFakeCuda,
-  settledLeaks,
-} from '../../../runtime/test/support/fake-cuda.js'
+import { type FakeCuda, installFakeCuda, settledLeaks } from './fake-cuda.js'
 
 /** The fake driver, and a device of it that each test has for itself. */
 export type FakeGpu = {
@@ -19,9 +14,12 @@ export type FakeGpu = {
   readonly cache: string
 }
 
-/** Sets a file's tests up with the fake driver: what it returns is filled when a test runs. */
+/**
+ * Sets a file's tests up with the fake driver: what it returns is filled when a test runs. After each
+ * test its device must have nothing left; hooks of the file itself come before that.
+ */
 export function useFakeGpu(): FakeGpu {
-  const cache = mkdtempSync(join(tmpdir(), 'deepgemm-dense-'))
+  const cache = mkdtempSync(join(tmpdir(), 'deepgemm-gpu-'))
   const gpu = { cache } as { -readonly [K in keyof FakeGpu]: FakeGpu[K] }
 
   beforeAll(async () => {
@@ -49,20 +47,4 @@ export function useFakeGpu(): FakeGpu {
     expect(left).toEqual({})
   })
   return gpu
-}
-
-/** A number among the arguments that the last product was given. */
-export function argument(fake: FakeCuda, name: Exclude<keyof typeof AT, 'bytes'>): number {
-  return argumentsOf(fake).getUint32(AT[name], true)
-}
-
-/** An address among them. */
-export function address(fake: FakeCuda, name: Exclude<keyof typeof AT, 'bytes'>): bigint {
-  return argumentsOf(fake).getBigUint64(AT[name], true)
-}
-
-function argumentsOf(fake: FakeCuda): DataView {
-  const bytes = fake.lastArguments()
-  expect(bytes).toHaveLength(AT.bytes)
-  return new DataView(bytes.buffer, bytes.byteOffset)
 }
