@@ -13,6 +13,9 @@
 namespace deepgemm::cpu {
 namespace {
 
+// A loop this short is over about when workers have found it, and finding it slows the caller down.
+constexpr std::chrono::microseconds kWorthSharing{30};
+
 // A sleeping thread is back some 50 to 100 microseconds after the call that wakes it.
 constexpr std::chrono::microseconds kWorthWaking{300};
 
@@ -185,7 +188,7 @@ void Pool::State::work() {
 }
 
 bool Pool::State::is_shared(const Loop& loop) const {
-  if (loop.count <= 1 || workers.empty()) return false;
+  if (loop.count <= 1 || workers.empty() || loop.expected < kWorthSharing) return false;
   if (loop.expected > kShortLoop) return true;
   return Clock::now().time_since_epoch().count() >= wary_until.load(std::memory_order_relaxed);
 }
