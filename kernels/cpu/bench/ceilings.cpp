@@ -59,6 +59,7 @@ __attribute__((target("amx-tile,amx-bf16"))) int64_t amx_rounds() {
     config.row_bytes[tile] = 64;
     config.rows[tile] = 16;
   }
+  __asm__ volatile("" : : "r"(&config) : "memory");
   _tile_loadconfig(&config);
   for (int round = 0; round < kRounds / kAmxShare; ++round) {
     for (int i = 0; i < kChains / 4; ++i) {

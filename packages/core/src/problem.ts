@@ -1,5 +1,6 @@
-import { DeviceError, RecipeError, ShapeError } from './errors.js'
+import { DeviceError, LayoutError, RecipeError, ShapeError } from './errors.js'
 import type { GroupLayout } from './groups.js'
+import { PrepackedWeights } from './prepacked.js'
 import { type QuantizedTensor, requireQuantized } from './quantized.js'
 import type { Recipe, ScaleDType } from './recipe.js'
 import { showShape } from './shape.js'
@@ -30,8 +31,11 @@ export type GemmProblem = {
 /** One operand as the product sees it: rows of D by K, whatever way it is stored. */
 export type OperandView = { readonly rows: number; readonly k: number; readonly recipe: Recipe }
 
+/** What a dense product takes as B: weights as they are, or prepacked. */
+export type GemmWeights = QuantizedTensor | PrepackedWeights
+
 /** The view of an operand whose storage is [rows, K], or [K, rows] when `transposed`. */
-export function operandView(operand: QuantizedTensor, transposed: boolean): OperandView {
+export function operandView(operand: GemmWeights, transposed: boolean): OperandView {
   const [outer, inner] = [operand.shape.at(-2) as number, operand.shape.at(-1) as number]
   if (!transposed) return { rows: outer, k: inner, recipe: operand.recipe }
   return { rows: inner, k: outer, recipe: transposeRecipe(operand.recipe) }
@@ -56,11 +60,11 @@ export type DenseOptions = { readonly out: OutDType; readonly accumulate: boolea
 export function denseProblem(
   form: GemmForm,
   a: QuantizedTensor,
-  b: QuantizedTensor,
+  b: GemmWeights,
   options: DenseOptions,
 ): GemmProblem {
   requireQuantized('Operand A', a).requireLive()
-  requireQuantized('Operand B', b).requireLive()
+  requireWeights(form, b).requireLive()
   requireSameDevice(a, b)
   const va = operandView(a, form[0] === 'T')
   const vb = operandView(b, form[1] === 'N')
@@ -79,8 +83,19 @@ export function denseProblem(
   }
 }
 
+/** @throws {DTypeError | LayoutError} */
+function requireWeights(form: GemmForm, b: GemmWeights): GemmWeights {
+  if (!(b instanceof PrepackedWeights)) return requireQuantized('Operand B', b)
+  if (form === 'NT') return b
+  throw new LayoutError('Prepacked weights are the B of NT products alone', {
+    given: form,
+    allowed: 'NT',
+    remedy: 'Use fp8GemmNT, or weights that are not prepacked.',
+  })
+}
+
 /** @throws {DeviceError} */
-export function requireSameDevice(a: QuantizedTensor, b: QuantizedTensor): void {
+export function requireSameDevice(a: QuantizedTensor, b: GemmWeights): void {
   if (a.device.id === b.device.id) return
   throw new DeviceError('A and B are on different devices', {
     given: `${a.device.id} and ${b.device.id}`,
@@ -89,12 +104,7 @@ export function requireSameDevice(a: QuantizedTensor, b: QuantizedTensor): void 
   })
 }
 
-function requireMatchingK(
-  form: GemmForm,
-  a: QuantizedTensor,
-  b: QuantizedTensor,
-  ok: boolean,
-): void {
+function requireMatchingK(form: GemmForm, a: QuantizedTensor, b: GemmWeights, ok: boolean): void {
   if (ok) return
   throw new ShapeError(`${form} operands disagree in K`, {
     given: `A ${showShape(a.shape)} and B ${showShape(b.shape)}`,
@@ -128,7 +138,7 @@ export function requireGemmRecipes(form: GemmForm, a: Recipe, b: Recipe): void {
   }
 }
 
-function batchOf(a: QuantizedTensor, b: QuantizedTensor): number {
+function batchOf(a: QuantizedTensor, b: GemmWeights): number {
   const lead = (shape: readonly number[]): number => (shape.length === 3 ? (shape[0] as number) : 1)
   if (a.shape.length === b.shape.length && lead(a.shape) === lead(b.shape)) return lead(a.shape)
   throw new ShapeError('A and B are not batches of the same size', {

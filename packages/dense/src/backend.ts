@@ -1,12 +1,15 @@
 // The one place that knows which devices can multiply.
 
-import type {
-  GemmConfig,
-  GemmForm,
-  GemmProblem,
-  OutDType,
-  QuantizedTensor,
-  Tensor,
+import {
+  DeviceError,
+  type GemmConfig,
+  type GemmForm,
+  type GemmProblem,
+  type GemmWeights,
+  type OutDType,
+  PrepackedWeights,
+  type QuantizedTensor,
+  type Tensor,
 } from '@deepgemm/core'
 import type { Device, Stream } from '@deepgemm/runtime'
 import { cpuQueue } from '@deepgemm/runtime/cpu'
@@ -24,6 +27,9 @@ export type GemmCall = {
   /** No work that may still run writes B or its scales. */
   readonly weightsReady: boolean
 }
+
+/** One product whose weights may be prepacked; `requireWeightsFor` has passed. */
+export type WeightsCall = Omit<GemmCall, 'b'> & { readonly b: GemmWeights }
 
 /** Where a product finds its operands, and on which stream it runs. */
 export type GemmPlacement = Pick<GemmCall, 'a' | 'b' | 'out' | 'weightsReady'> & {
@@ -59,16 +65,28 @@ export type ProgressListener = (progress: GemmProgress) => void
 export interface PreparedGemm {
   /** What products are computed with. */
   readonly configs: readonly GemmConfig[]
-  enqueue(stream: Stream, call: GemmCall): void
+  enqueue(stream: Stream, call: WeightsCall): void
   /** Enqueues what an earlier, equal product enqueued; false when there was none. */
   replay?(placement: GemmPlacement): boolean
   /** Allocates on a stream what products will need beside their operands. */
   reserve?(stream: Stream): void
 }
 
+/** @throws {DeviceError} when the device's kernels do not read such weights. */
+export function requireWeightsFor(device: Device, b: GemmWeights): void {
+  if (device.kind === 'cpu' || !(b instanceof PrepackedWeights)) return
+  throw new DeviceError('Prepacked weights are for products on a CPU', {
+    given: device.id,
+    allowed: 'a CPU device',
+    remedy: 'Give the weights as they are: the kernels of a GPU read them so.',
+  })
+}
+
 /** Enqueues a product; on a GPU, once its kernel is loaded. */
-export function enqueueGemm(stream: Stream, call: GemmCall): Promise<void> | undefined {
-  if (stream.device instanceof CudaDevice) return enqueueCudaGemm(stream as CudaStream, call)
+export function enqueueGemm(stream: Stream, call: WeightsCall): Promise<void> | undefined {
+  if (stream.device instanceof CudaDevice) {
+    return enqueueCudaGemm(stream as CudaStream, call as GemmCall)
+  }
   enqueueCpuGemm(cpuQueue(stream.device, stream), call)
   return undefined
 }

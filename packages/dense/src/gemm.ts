@@ -1,6 +1,7 @@
 import {
   denseProblem,
   type GemmForm,
+  type GemmWeights,
   type OutDType,
   type QuantizedTensor,
   requireKnownOptions,
@@ -9,7 +10,7 @@ import {
   type Tensor,
 } from '@deepgemm/core'
 import { type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueueGemm } from './backend.js'
+import { enqueueGemm, requireWeightsFor } from './backend.js'
 import { outputShape } from './output.js'
 
 export type GemmOptions = {
@@ -30,7 +31,7 @@ const OPTIONS = ['out', 'outDType', 'accumulate', 'stream']
  *
  * Products accumulate in f32 over 128 of K, then the partial sum times both scales is added in f32
  * (two-level accumulation). Batches are [G, M, K] and [G, N, K]. M, N and K may be any size, 0
- * included. Resolves with D, [M, N] or [G, M, N], when it is ready.
+ * included. Resolves with D, [M, N] or [G, M, N], when it is ready. On a CPU B may be prepacked.
  *
  * On a GPU N must be a multiple of 8 and K of 16, and the rows of K-major operands and of D start at
  * multiples of 16 bytes. The first product of a kind compiles its kernels; `planGemm` does that ahead
@@ -40,7 +41,7 @@ const OPTIONS = ['out', 'outDType', 'accumulate', 'stream']
  */
 export function fp8GemmNT(
   a: QuantizedTensor,
-  b: QuantizedTensor,
+  b: GemmWeights,
   options: GemmOptions = {},
 ): Promise<Tensor> {
   return gemm('NT', a, b, options)
@@ -76,13 +77,14 @@ export function fp8GemmTN(
 async function gemm(
   form: GemmForm,
   a: QuantizedTensor,
-  b: QuantizedTensor,
+  b: GemmWeights,
   options: GemmOptions,
 ): Promise<Tensor> {
   requireKnownOptions('The GEMM', options, OPTIONS)
   const problem = denseProblem(form, a, b, requireOutputOptions(options, 'bf16'))
   const stream = resolveStream(a.device, options.stream)
   const device = a.device as Device
+  requireWeightsFor(device, b)
   const shape = outputShape(problem, a.shape.length === 3)
   if (options.out !== undefined) requireOutput(options.out, shape, device)
   const d = options.out ?? device.empty({ dtype: problem.out, shape, label: 'product' })

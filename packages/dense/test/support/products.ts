@@ -13,7 +13,7 @@ import type { StartedOutput } from './output.js'
 
 export const FORMS: readonly GemmForm[] = ['NT', 'NN', 'TN', 'TT']
 
-export const GEMMS: Readonly<Record<GemmForm, typeof fp8GemmNT>> = {
+export const GEMMS: Readonly<Record<GemmForm, typeof fp8GemmNN>> = {
   NT: fp8GemmNT,
   NN: fp8GemmNN,
   TN: fp8GemmTN,

@@ -22,6 +22,7 @@ export interface NativeAddon {
   readonly gemmPacked: NativeOp
   readonly gemmMasked: NativeOp
   readonly gemmKGrouped: NativeOp
+  readonly prepack: NativeOp
   readonly quantize: NativeOp
   readonly dequantize: NativeOp
   readonly transposeBytes: NativeOp

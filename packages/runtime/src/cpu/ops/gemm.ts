@@ -1,7 +1,13 @@
-import type { GemmProblem, QuantizedTensor, Tensor } from '@deepgemm/core'
+import {
+  type GemmProblem,
+  PrepackedWeights,
+  type QuantizedTensor,
+  type Tensor,
+} from '@deepgemm/core'
 import { OpArgs } from '../args.js'
 import type { CpuQueue } from '../queue.js'
-import { groupStride, pushOperand, pushOutput, pushWeights } from './operands.js'
+import { groupStride, pushOperand, pushOutput, pushPrepacked, pushWeights } from './operands.js'
+import { panelStride } from './prepack.js'
 
 /** Operands of a product: both K-major, with f32 scales. */
 export type GemmOperands = {
@@ -10,15 +16,26 @@ export type GemmOperands = {
   readonly out: Tensor
 }
 
+/** Operands of a dense product, whose weights may be prepacked. */
+export type DenseOperands = Omit<GemmOperands, 'b'> & {
+  readonly b: QuantizedTensor | PrepackedWeights
+}
+
 /** Enqueues a dense product, or a batch of them. */
-export function cpuGemm(queue: CpuQueue, problem: GemmProblem, { a, b, out }: GemmOperands): void {
+export function cpuGemm(queue: CpuQueue, problem: GemmProblem, { a, b, out }: DenseOperands): void {
+  const isPrepacked = b instanceof PrepackedWeights
   const args = new OpArgs().numbers(problem.m, problem.n, problem.k)
   pushOperand(args, a)
-  pushOperand(args, b)
+  if (isPrepacked) pushPrepacked(args, b)
+  else pushOperand(args, b)
   pushOutput(args, out, problem.accumulate)
   args.number(problem.groups)
   args.numbers(groupStride(a.values), a.scales.gridStrides.group)
-  args.numbers(groupStride(b.values), b.scales.gridStrides.group, groupStride(out))
+  args.numbers(
+    isPrepacked ? panelStride(b) : groupStride(b.values),
+    b.scales.gridStrides.group,
+    groupStride(out),
+  )
   args.enqueue('gemm', queue.device, queue.stream)
 }
 

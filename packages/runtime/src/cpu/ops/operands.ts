@@ -1,6 +1,7 @@
 import {
   blockOf,
   type OutDType,
+  type PrepackedWeights,
   type QuantizedTensor,
   roundUp,
   type Scales,
@@ -24,6 +25,13 @@ export function rowStride(tensor: Tensor): number {
 export function pushOperand(args: OpArgs, { values, scales }: QuantizedTensor): void {
   const grid = scales.gridStrides
   args.pointer(values).number(rowStride(values))
+  args.pointer(scales.tensor).numbers(grid.row, grid.col, blockOf(scales.recipe).rows)
+}
+
+/** Prepacked weights as the operand B: a row stride that no tensor has tells `read_operand`. */
+export function pushPrepacked(args: OpArgs, { panels, scales }: PrepackedWeights): void {
+  const grid = scales.gridStrides
+  args.pointer(panels).number(-1)
   args.pointer(scales.tensor).numbers(grid.row, grid.col, blockOf(scales.recipe).rows)
 }
 
