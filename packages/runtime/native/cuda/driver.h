@@ -77,7 +77,6 @@ struct Driver {
   Call<CUresult(CUdeviceptr, const void*, size_t, CUstream)> upload{library,
                                                                     "cuMemcpyHtoDAsync_v2"};
   Call<CUresult(void*, CUdeviceptr, size_t, CUstream)> download{library, "cuMemcpyDtoHAsync_v2"};
-  Call<CUresult(CUdeviceptr, CUdeviceptr, size_t, CUstream)> copy{library, "cuMemcpyDtoDAsync_v2"};
 
   Call<CUresult(CUstream*, unsigned)> stream_create{library, "cuStreamCreate"};
   Call<CUresult(CUstream)> stream_destroy{library, "cuStreamDestroy_v2"};

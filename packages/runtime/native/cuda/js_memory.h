@@ -54,7 +54,7 @@ class Pinned : public Napi::ObjectWrap<Pinned> {
   int64_t accounted_ = 0;
 };
 
-// Adds copyIn, copyOut and copy, between memories, and zeroRows: in stream order.
+// Adds copyIn and copyOut, between pinned memory and the device's, and zeroRows: in stream order.
 void define_copies(Napi::Env env, Napi::Object exports);
 
 }  // namespace deepgemm::cuda

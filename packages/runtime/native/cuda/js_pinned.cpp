@@ -96,15 +96,6 @@ void copy_out(const Napi::CallbackInfo& info) {
   });
 }
 
-void copy(const Napi::CallbackInfo& info) {
-  Memory& to = Memory::of(info[1]);
-  Memory& from = Memory::of(info[3]);
-  copy_with(info, to, from, [&](const Driver& driver, const CopyCall& call) {
-    driver.copy(to.get()->address() + call.to_offset, from.get()->address() + call.from_offset,
-                call.bytes, call.stream->get());
-  });
-}
-
 // zeroRows(stream, memory, offset, pitch, bytes, rows): `bytes` of every row.
 void zero_rows(const Napi::CallbackInfo& info) {
   const auto& stream = Stream::of(info[0]).handle();
@@ -126,7 +117,6 @@ void define_copies(Napi::Env env, Napi::Object exports) {
   exports.Set("zeroRows", Napi::Function::New(env, zero_rows));
   exports.Set("copyIn", Napi::Function::New(env, copy_in));
   exports.Set("copyOut", Napi::Function::New(env, copy_out));
-  exports.Set("copy", Napi::Function::New(env, copy));
 }
 
 }  // namespace deepgemm::cuda

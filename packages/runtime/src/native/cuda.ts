@@ -36,7 +36,6 @@ export interface NativeCuda {
   ) => NativeCudaGraph
   readonly copyIn: NativeCopy<NativeCudaMemory, NativeCudaPinned>
   readonly copyOut: NativeCopy<NativeCudaPinned, NativeCudaMemory>
-  readonly copy: NativeCopy<NativeCudaMemory, NativeCudaMemory>
   zeroRows(
     stream: NativeCudaStream,
     memory: NativeCudaMemory,

@@ -17,6 +17,7 @@ EXPORT CUresult cuDriverGetVersion(int* version) {
 }
 
 EXPORT CUresult cuGetErrorName(CUresult status, const char** name) {
+  if (CUresult failure = begin("cuGetErrorName", false)) return failure;
   static const std::map<CUresult, const char*> names = {
       {1, "CUDA_ERROR_INVALID_VALUE"},
       {2, "CUDA_ERROR_OUT_OF_MEMORY"},
@@ -37,6 +38,7 @@ EXPORT CUresult cuGetErrorName(CUresult status, const char** name) {
 }
 
 EXPORT CUresult cuGetErrorString(CUresult, const char** text) {
+  if (CUresult failure = begin("cuGetErrorString", false)) return failure;
   *text = "as the fake driver was told";
   return 0;
 }

@@ -140,10 +140,3 @@ EXPORT CUresult cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t bytes, C
   return enqueue("cuMemcpyDtoHAsync_v2", stream, from, from, bytes,
                  [=] { std::memcpy(to, reinterpret_cast<const void*>(from), bytes); });
 }
-
-EXPORT CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes,
-                                     CUstream stream) {
-  return enqueue("cuMemcpyDtoDAsync_v2", stream, to, from, bytes, [=] {
-    std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
-  });
-}
