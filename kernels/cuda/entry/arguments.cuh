@@ -29,7 +29,7 @@ struct GemmArguments {
   u32 band;            // left tiles that are walked together for the sake of L2
   u32 workers;         // clusters in the grid
   u32 streamed_tiles;  // tiles that workers share along K, see scheduler/work_list.cuh
-  u32 weights_ready;   // 1: no kernel still running writes B or its scales
+  u32 weights_ready;   // 1: no kernel still running writes B or its scales; grouped: the group data
 
   // Grouped products. The extent of the weights and the tiles along them are those of one group;
   // streamed_tiles is a Streaming, because the number of tiles is only known here.

@@ -29,8 +29,12 @@ struct TilesOf<Layout::kKGrouped, Config> {
 template <class Config>
 DEEPGEMM_DEVICE void find_jobs(const GemmArguments& arguments, SharedStorage<Config>& shared,
                                BlockPlace place) {
-  // Group data may come from the kernel before.
-  if (arguments.weights_ready == 0) ptx::wait_for_previous_kernel();
+  if (arguments.weights_ready == 0) {
+    // Group data may come from the kernel before; else it comes from far away.
+    const u32 first = threadIdx.x % kWarpThreads * kLine / sizeof(int);
+    if (first < arguments.groups) ptx::prefetch_l2(arguments.group_data + first);
+    ptx::wait_for_previous_kernel();
+  }
   JobWriter writer(shared.jobs);
   typename TilesOf<Tile<Config>::kLayout, Config>::Type tiles(arguments, place);
   const u32 count = tiles.count();

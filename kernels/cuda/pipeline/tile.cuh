@@ -46,10 +46,12 @@ struct Tile {
 
   // D goes through shared memory in panels of one swizzle span; see epilogue/staged_store.cuh.
   // A group's few tokens seldom fill a swapped tile, and only full tiles can go that way.
-  static constexpr bool kStaged =
-      Config::kOut == Output::kF32
-          ? (!kGrouped || kLayout == Layout::kKGrouped) && !Config::kSwapped
-          : !Config::kAccumulate && !(kGrouped && Config::kSwapped);
+  // Slices of K need the other way as well, for which wide tiles have no registers.
+  static constexpr bool kStagesFloats =
+      !Config::kSwapped && (!kGrouped || (kLayout == Layout::kKGrouped && kRight < 192));
+  static constexpr bool kStaged = Config::kOut == Output::kF32
+                                      ? kStagesFloats
+                                      : !Config::kAccumulate && !(kGrouped && Config::kSwapped);
   static constexpr int kElementBytes = Config::kOut == Output::kF32 ? 4 : 2;
   static constexpr int kPanelColumns =
       Config::kSwapped ? 64 : common_divisor(kRight, 128 / kElementBytes);

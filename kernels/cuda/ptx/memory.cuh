@@ -18,6 +18,11 @@ DEEPGEMM_DEVICE int load_constant(const int* from) {
   return value;
 }
 
+// prefetch.global.L2
+DEEPGEMM_DEVICE void prefetch_l2(const void* from) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+}
+
 // ld.global.cg: from L2, past an L1 that may hold an older copy.
 DEEPGEMM_DEVICE float4 load_l2(const float4* from) {
   float4 value;

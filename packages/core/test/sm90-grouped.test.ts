@@ -67,7 +67,7 @@ describe('the schedule of a grouped product', () => {
   })
 
   it('counts the tiles of slices of K, which cannot be shared along it', () => {
-    const tile = config('k-grouped/128x128/s4/alternating4/split2/wgrad/f32')
+    const tile = config('k-grouped/128x128/s4/alternating4/wgrad/f32')
     const schedule = sm90GroupedSchedule(tile, extents, 132, 'whole')
     expect([schedule.leftTiles, schedule.rightTiles, schedule.workers]).toEqual([32, 32, 132])
     expect(canStreamGroups(tile)).toBe(false)

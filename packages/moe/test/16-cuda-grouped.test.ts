@@ -163,6 +163,17 @@ describe('a plan of grouped products on a GPU', () => {
     expect(fake.calls()['cuModuleLoadData']).toBe(loads)
   })
 
+  it('tells the kernel when nothing writes the group data any more', async () => {
+    const plan = await planGroupedGemm(device, spec)
+    const [a, b, groups] = [tokens([2, 256]), weights([2, 256, 256]), i32(0, 1, 2)]
+    const run = { a, b, groups, out: own(device.zeros({ dtype: 'bf16', shape: [2, 256] })) }
+    for (const groupsReady of [false, true]) {
+      plan.run({ ...run, groupsReady })
+      await device.synchronize()
+      expect(argument('weightsReady')).toBe(Number(groupsReady))
+    }
+  })
+
   it('of masked groups needs a single kernel, for the rows that it is told to expect', async () => {
     const plan = await planGroupedGemm(device, { ...spec, layout: 'masked', expectedM: 9 })
     expect(plan.configs).toHaveLength(1)

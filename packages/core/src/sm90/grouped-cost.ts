@@ -118,7 +118,8 @@ function workTime(
   const loss = streaming === 'whole' ? 1 : groupedFigures.streamed
   const time = (Math.max(1, steps) * step * loss + rounds * tile) * sharing
   const { alone, shared, after } = groupedFigures.throttle
-  const throttle = config.multicast === 'none' ? alone : shared
+  const isLong = config.layout === 'k-grouped' // whose figures are of long products
+  const throttle = isLong ? 0 : config.multicast === 'none' ? alone : shared
   const handOver = streaming === 'whole' ? 0 : handOverTime(config, tiles, workers)
   return time * (1 + (throttle * time) / (time + after)) + handOver
 }

@@ -34,18 +34,11 @@ const rowTiles: readonly Shape[] = [
   { ...left, blockLeft: 256, blockRight: 128 },
 ]
 
-/**
- * With scales of both operands promotion takes as long as the products: one half of a tile is
- * promoted while the other is multiplied.
- */
 const sliceTiles: readonly Shape[] = [
   { blockLeft: 64, blockRight: 64, blocksPerSm: 2 },
   { blockLeft: 64, blockRight: 128 },
-  ...[64, 96].map((blockRight) => ({ blockLeft: 128, blockRight })),
-  ...[128, 160, 192].map((blockRight) => ({
-    ...{ ...alternating, columnSplits: 2 },
-    ...{ blockLeft: 128, blockRight },
-  })),
+  ...[64, 96, 160, 192].map((blockRight) => ({ blockLeft: 128, blockRight })),
+  { ...alternating, blockLeft: 128, blockRight: 128 },
 ]
 
 const MOST_STAGES = 16

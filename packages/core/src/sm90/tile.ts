@@ -39,8 +39,10 @@ export function clusterTile(config: Sm90Config): { readonly left: number; readon
 
 /** True where D goes through shared memory and the copy engine, false where registers store it. */
 export function isStaged(config: Sm90Config): boolean {
-  const { out, accumulate, swapped, layout } = config
-  if (out === 'f32') return (layout === undefined || layout === 'k-grouped') && !swapped
+  const { out, accumulate, swapped, layout, blockRight } = config
+  // Of slices of K, wide tiles have no registers for both ways of storing, and they need both.
+  const fits = layout === undefined || (layout === 'k-grouped' && blockRight < 192)
+  if (out === 'f32') return fits && !swapped
   return !accumulate && !(swapped && layout !== undefined)
 }
 

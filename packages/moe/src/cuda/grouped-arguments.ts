@@ -64,7 +64,7 @@ export function groupedArguments(
     .u32(schedule.band)
     .u32(schedule.workers)
     .u32(schedule.streamedTiles)
-    .u32(0)
+    .u32(call.groupsReady ? 1 : 0)
     .pointer(groups)
     .u32(extents.groups)
     .u32(layout === 'masked' || layout === 'k-grouped' ? extents.m : 0)

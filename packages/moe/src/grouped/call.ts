@@ -25,6 +25,8 @@ type CallOf<L extends GroupLayout> = {
   readonly validate: boolean
   /** The caller waits for the product in the same turn: what the check finds is for nobody else. */
   readonly awaited: boolean
+  /** No work that may still run writes `groups`. */
+  readonly groupsReady: boolean
 }
 
 /** One grouped product, validated. */

@@ -123,7 +123,7 @@ async function groupedGemm<L extends GroupLayout>(
   try {
     const operands = { layout, problem, a, b, out, groups: onDevice }
     // What the host gave was checked above.
-    const checks = { validate: onDevice === indices, awaited: true }
+    const checks = { validate: onDevice === indices, awaited: true, groupsReady: false }
     const expected = { expectedM: options.expectedM ?? problem.m }
     const launcher = groupedLauncher(stream, { ...operands, ...checks, ...expected } as GroupedCall)
     const launch = typeof launcher === 'function' ? launcher : await launcher

@@ -4,6 +4,7 @@ import {
   type GroupLayout,
   OUT_DTYPES,
   type OutDType,
+  requireBoolean,
   requireDType,
   requireInteger,
   requireKnownOptions,
@@ -20,6 +21,7 @@ import { expectedSize, type GroupedProblem, groupedProblem, outputShape } from '
 
 const LAYOUTS: readonly GroupLayout[] = ['contiguous', 'packed', 'masked', 'k-grouped']
 
+const RUN_OPTIONS = ['a', 'b', 'out', 'groups', 'stream', 'groupsReady']
 const PLAN_OPTIONS = ['out', 'accumulate', 'expectedM', 'validate']
 
 /** The grouped products a plan covers. */
@@ -54,6 +56,11 @@ export type GroupedGemmRun<L extends GroupLayout = GroupLayout> = {
   readonly groups: Tensor<'i32'>
   /** Default: the device's default stream. */
   readonly stream?: Stream
+  /**
+   * No work that may still run writes `groups`: a GPU finds out which tiles there are before the
+   * work in front has ended. Default false.
+   */
+  readonly groupsReady?: boolean
 }
 
 /** Everything chosen and loaded ahead of time for a family of grouped products. */
@@ -80,7 +87,8 @@ export class GroupedGemmPlan<L extends GroupLayout = GroupLayout> {
    * @throws {ShapeError | DTypeError | LayoutError | RecipeError | OptionError | DeviceError | DisposedError}
    */
   run(run: GroupedGemmRun<L>): void {
-    requireKnownOptions('GroupedGemmPlan.run', run, ['a', 'b', 'out', 'groups', 'stream'])
+    requireKnownOptions('GroupedGemmPlan.run', run, RUN_OPTIONS)
+    const groupsReady = requireBoolean('The option groupsReady', run.groupsReady ?? false)
     const { a, b, out, groups } = run
     const { device, spec } = this
     const problem = groupedProblem(spec.layout, a, b, spec)
@@ -91,18 +99,9 @@ export class GroupedGemmPlan<L extends GroupLayout = GroupLayout> {
     requireDType('The output of the plan', out.dtype, [spec.out])
     const stream = resolveStream(device, run.stream)
     const { layout, expectedM, validate } = spec
-    const call = {
-      layout,
-      problem,
-      a,
-      b,
-      out,
-      groups,
-      expectedM,
-      validate,
-      awaited: false,
-    } as GroupedCall
-    this.#prepared.enqueue(stream, call)
+    const operands = { layout, problem, a, b, out, groups }
+    const how = { expectedM, validate, groupsReady, awaited: false }
+    this.#prepared.enqueue(stream, { ...operands, ...how } as GroupedCall)
   }
 }
 

@@ -101,7 +101,9 @@ async function captureGrouped(
   return Captured.prepare(kernels, {
     sets: Array.from({ length: copies }, () => groupedSet(kernels, item, layout)),
     launches,
-    run: ({ a, b, out, groups }, stream) => plan.run({ a, b, out, groups, stream }),
+    // Nothing writes the sizes of the groups between the products.
+    run: ({ a, b, out, groups }, stream) =>
+      plan.run({ a, b, out, groups, stream, groupsReady: true }),
     views: (set) => groupedViews(item, layout, set),
     nameOf: (notes) => configOf(plan.configs, notes),
   })
