@@ -80,6 +80,16 @@ describe('the settings of a CPU device', () => {
     })
   })
 
+  it('make threads nicer that take every processor, unless told otherwise', () => {
+    expect(cpuSettings({}, info, {}).nicer).toBe(10)
+    expect(cpuSettings({ threads: 3 }, info, {}).nicer).toBe(0)
+    expect(cpuSettings({ threads: 3 }, info, { DEEPGEMM_NICE: '5' }).nicer).toBe(5)
+    expect(cpuSettings({}, info, { DEEPGEMM_NICE: '0' }).nicer).toBe(0)
+    for (const value of ['-1', '20', 'very']) {
+      expect(() => cpuSettings({}, info, { DEEPGEMM_NICE: value })).toThrow(OptionError)
+    }
+  })
+
   it('must be what the machine can do', () => {
     expect(() => cpuSettings({ isa: 'avx512' }, info, {})).toThrow(
       /given avx512; allowed baseline, avx2/,
