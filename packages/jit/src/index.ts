@@ -43,6 +43,14 @@ export {
 } from './kernel-key.js'
 export { type Answer, measuredOnce, type Question } from './measured.js'
 export {
+  type CastCall,
+  type CastExtents,
+  castConfig,
+  castKernel,
+  enqueueCast,
+  requireCastExtents,
+} from './shared-kernels/cast.js'
+export {
   enqueueScaleRelayout,
   prepareScaleRelayout,
   type RelayoutOptions,
@@ -50,6 +58,7 @@ export {
   scaleRelayoutLaunch,
 } from './shared-kernels/scale-copy.js'
 export { pushScaleGrid, scaleGridView, transposedGrid } from './shared-kernels/scale-grid.js'
+export { groupStride, rowStride } from './shared-kernels/strides.js'
 export {
   enqueueTranspose,
   prepareTranspose,

@@ -7,7 +7,13 @@ import type {
   ScaleOrientation,
   Tensor,
 } from '@deepgemm/core'
-import type { DeviceKernelSpec } from '@deepgemm/jit'
+import {
+  type CastCall,
+  castConfig,
+  castKernel,
+  type DeviceKernelSpec,
+  enqueueCast,
+} from '@deepgemm/jit'
 import type { Device, Stream } from '@deepgemm/runtime'
 import {
   type CombineCall,
@@ -26,7 +32,6 @@ import {
 } from '@deepgemm/runtime/cpu'
 import { CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
 import { enqueueCpuGrouped } from './cpu/grouped.js'
-import { type CastCall, castKernelOf, enqueueCudaCast } from './cuda/cast.js'
 import { combineKernelOf, enqueueCudaCombine } from './cuda/combine.js'
 import { RepeatedWork as CudaRepeatedWork, placementKey } from './cuda/graphs.js'
 import { cudaGroupedLauncher, prepareCudaGrouped } from './cuda/grouped.js'
@@ -49,8 +54,8 @@ import {
 import { flattened } from './flatten.js'
 import type { GroupedCall, GroupedRange, PreparedGrouped } from './grouped/call.js'
 
+export type { CastCall } from '@deepgemm/jit'
 export type { CombineCall, RouteCall, RowSet } from '@deepgemm/runtime/cpu'
-export type { CastCall } from './cuda/cast.js'
 export { ROUTER_ROWS } from './cuda/operand.js'
 export type { PermuteCall } from './cuda/permute-rows.js'
 export { type CheckedPlanCall, requirePlanned } from './cuda/plan-permutation.js'
@@ -167,11 +172,12 @@ function prepare(device: DeviceRef, spec: () => DeviceKernelSpec): Promise<unkno
 }
 
 export function prepareQuantize(device: DeviceRef, call: CastCall): Promise<unknown> | undefined {
-  return prepare(device, () => castKernelOf(call))
+  const { source, out, transpose } = call
+  return prepare(device, () => castKernel(castConfig(source, out, transpose)))
 }
 
 export function enqueueQuantize(stream: Stream, call: CastCall): void {
-  if (isCuda(stream)) enqueueCudaCast(stream, call)
+  if (isCuda(stream)) enqueueCast(stream, call)
   else cpuQuantize(cpuQueue(stream.device, stream), call.source, call.out, call.transpose)
 }
 

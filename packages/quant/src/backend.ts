@@ -1,12 +1,12 @@
 // The one place that knows which devices can cast.
 
 import type { DeviceRef, FloatDType, QuantizedTensor, Scales, Tensor } from '@deepgemm/core'
-import { prepareScaleRelayout } from '@deepgemm/jit'
+import { enqueueCast as enqueueCudaCast, prepareScaleRelayout } from '@deepgemm/jit'
 import type { Stream } from '@deepgemm/runtime'
 import { cpuDequantize, cpuQuantize, cpuQueue, cpuRelayoutScales } from '@deepgemm/runtime/cpu'
 import { CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
 import { enqueueCudaUncast, prepareCudaUncast } from './cuda/dequantize.js'
-import { enqueueCudaCast, prepareCudaCast } from './cuda/quantize.js'
+import { prepareCudaCast } from './cuda/quantize.js'
 import { enqueueCudaRelayout, type RelayoutVerdict } from './cuda/relayout.js'
 
 /** Loads what a cast needs; undefined when nothing is missing. */
@@ -27,7 +27,7 @@ export function enqueueCast(
   transpose: boolean,
 ): void {
   if (stream.device instanceof CudaDevice) {
-    enqueueCudaCast(stream as CudaStream, source, out, transpose)
+    enqueueCudaCast(stream as CudaStream, { source, out, transpose })
   } else cpuQuantize(cpuQueue(stream.device, stream), source, out, transpose)
 }
 

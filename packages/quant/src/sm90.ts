@@ -1,2 +1,3 @@
 /** The kernels that casts need, for tools that compile them ahead of time. Pure. */
-export { castKernel, dequantizeKernel } from './cuda/kernel.js'
+export { castKernel } from '@deepgemm/jit'
+export { dequantizeKernel } from './cuda/kernel.js'

@@ -1,6 +1,20 @@
-import { blockOf, type FloatDType, type QuantizedTensor, type Tensor } from '@deepgemm/core'
-import { SM90_DEQUANTIZE_TILE } from '@deepgemm/core/sm90'
-import { deviceKernels, pushScaleGrid, scaleGridView } from '@deepgemm/jit'
+import {
+  blockOf,
+  dtypeBytes,
+  type FloatDType,
+  type QuantizedTensor,
+  type Tensor,
+} from '@deepgemm/core'
+import { isAligned, SM90_DEQUANTIZE_TILE, type Sm90DequantizeConfig } from '@deepgemm/core/sm90'
+import {
+  type CastExtents,
+  deviceKernels,
+  groupStride,
+  pushScaleGrid,
+  requireCastExtents,
+  rowStride,
+  scaleGridView,
+} from '@deepgemm/jit'
 import {
   ArgumentList,
   type CudaDevice,
@@ -8,10 +22,13 @@ import {
   type CudaStream,
 } from '@deepgemm/runtime/cuda'
 import { dequantizeKernel } from './kernel.js'
-import { dequantizeConfig, type Extents, requireExtents } from './requirements.js'
-import { groupStride, rowStride } from './strides.js'
 
 const THREADS = 256
+
+function dequantizeConfig(source: QuantizedTensor, out: Tensor<FloatDType>): Sm90DequantizeConfig {
+  const aligned = isAligned(source.values, 1, 8) && isAligned(out, dtypeBytes(out.dtype))
+  return { target: 'sm_90a', out: out.dtype, aligned }
+}
 
 /**
  * Compiles and loads the kernel of a cast back; undefined when that is done already.
@@ -23,7 +40,7 @@ export function prepareCudaUncast(
   source: QuantizedTensor,
   out: Tensor<FloatDType>,
 ): Promise<unknown> | undefined {
-  requireExtents('The tensor to dequantise', source.shape)
+  requireCastExtents('The tensor to dequantise', source.shape)
   const kernels = deviceKernels(device)
   const spec = dequantizeKernel(dequantizeConfig(source, out))
   return out.size === 0 || kernels.loaded(spec) ? undefined : kernels.load([spec])
@@ -36,7 +53,7 @@ export function enqueueCudaUncast(
   out: Tensor<FloatDType>,
 ): void {
   if (out.size === 0) return
-  const extents = requireExtents('The tensor to dequantise', source.shape)
+  const extents = requireCastExtents('The tensor to dequantise', source.shape)
   const spec = dequantizeKernel(dequantizeConfig(source, out))
   const kernel = deviceKernels(stream.device).loaded(spec) as CudaKernel
   const rowTiles = Math.ceil(extents.rows / SM90_DEQUANTIZE_TILE.rows)
@@ -50,7 +67,7 @@ export function enqueueCudaUncast(
 function uncastArguments(
   { values, scales, recipe }: QuantizedTensor,
   out: Tensor<FloatDType>,
-  { rows, columns }: Extents,
+  { rows, columns }: CastExtents,
   { rowTiles, columnTiles }: { readonly rowTiles: number; readonly columnTiles: number },
 ): ArgumentList {
   const list = new ArgumentList('struct').pointer(values).pointer(out)
