@@ -18,7 +18,7 @@ export const groupedFigures = {
   idleShare: 0.5,
   emptyShare: 0.15,
   /** Sharing tiles along K: on all work, then for handing over partial sums, and 128 × 128 of them. */
-  streamed: 1.12,
+  streamed: 1.06,
   handOver: 4,
   partials: 2.5,
 } as const
