@@ -17,7 +17,8 @@ CHECKED_TOKENS = 4
 def fp8_weights(experts, rows, columns):
     values = torch.empty(experts, rows, columns, dtype=FP8, device="cuda")
     for expert in values:
-        expert.copy_(torch.randn(rows, columns, device="cuda") * 100)
+        # Larger ones would become NaN.
+        expert.copy_((torch.randn(rows, columns, device="cuda") * 100).clamp_(-LARGEST, LARGEST))
     return values
 
 
