@@ -81,8 +81,9 @@ def expected(batch, by_blocks):
         total = 0
         for weight, expert in zip(weights[token].tolist(), indices[token].tolist()):
             x = rounded(batch.x[token], BLOCK if by_blocks else experts.hidden)
-            gate_up = (experts.dequantised(0, expert, by_blocks) @ x).bfloat16().float()
-            gate, up = gate_up.chunk(2)
+            gate_up = (experts.dequantised(0, expert, by_blocks) @ x).bfloat16()
+            # PyTorch rounds after every operation, the kernel once.
+            gate, up = (gate_up.float() if by_blocks else gate_up).chunk(2)
             inner = (torch.nn.functional.silu(gate) * up).bfloat16()
             inner = rounded(inner, BLOCK if by_blocks else experts.intermediate)
             total = total + weight * (experts.dequantised(1, expert, by_blocks) @ inner)
