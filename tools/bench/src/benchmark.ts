@@ -88,15 +88,15 @@ function otherSteps(
         },
       },
     },
-    {
-      section: 'overhead',
+    ...work.overhead.map((item) => ({
+      section: 'overhead' as const,
       step: {
-        title: `call overhead, ${on}`,
-        run: async (session, { overhead }) => {
-          overhead.push(await measureOverhead(session, threads, work.overhead))
+        title: `call overhead of ${item.shape.m}x${item.shape.n}x${item.shape.k}, ${on}`,
+        run: async (session: Session, { overhead }: Rows) => {
+          overhead.push(await measureOverhead(session, threads, item))
         },
       },
-    },
+    })),
     ...work.grouped.map((item) => ({
       section: 'grouped' as const,
       step: {

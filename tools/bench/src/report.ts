@@ -85,10 +85,12 @@ export type EventLoopRow = GemmShape & {
   readonly isa: string
   /** Seconds of products during which the event loop was watched. */
   readonly seconds: number
-  /** The latest that a timer came, while products ran and while nothing did. */
+  /** How late timers came, while products ran and while nothing did: at worst, and of 99 in 100. */
   readonly worst_delay_ms: number
+  readonly p99_delay_ms: number
   readonly median_delay_ms: number
   readonly idle_worst_delay_ms: number
+  readonly idle_p99_delay_ms: number
 }
 
 export type Meta = {

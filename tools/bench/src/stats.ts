@@ -9,6 +9,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2
 }
 
+/** The value that `share` of the values do not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  if (values.length === 0) throw new RangeError('There is no quantile of no values')
+  const sorted = [...values].sort((a, b) => a - b)
+  const rank = Math.max(Math.ceil(share * sorted.length), 1)
+  return sorted[rank - 1] as number
+}
+
 /**
  * How many times longer the peer took: the median over pairs, so that a machine that grows slower
  * during the run takes from both alike. Values above 1 mean that ours was faster.

@@ -1,8 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { median, pairedRatio, rounded } from '../src/stats.js'
+import { median, pairedRatio, quantile, rounded } from '../src/stats.js'
 
 const seconds = fc.double({ min: 1e-6, max: 1e3, noNaN: true })
+
+describe('a quantile', () => {
+  it('is the least value that so many do not exceed', () => {
+    const values = Array.from({ length: 100 }, (_, i) => 100 - i)
+    expect(quantile(values, 0.99)).toBe(99)
+    expect(quantile(values, 1)).toBe(100)
+    expect(quantile(values, 0)).toBe(1)
+    expect(quantile([7], 0.99)).toBe(7)
+    expect(() => quantile([], 0.5)).toThrow(RangeError)
+  })
+})
 
 describe('the median', () => {
   it('is the middle value, or the mean of the two in the middle', () => {

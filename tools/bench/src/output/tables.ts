@@ -63,7 +63,9 @@ const EVENT_LOOP: readonly Column<EventLoopRow>[] = [
   ['seconds', (row) => numeric(row.seconds, 2)],
   ['worst delay ms', (row) => numeric(row.worst_delay_ms, 2)],
   ['median ms', (row) => numeric(row.median_delay_ms, 2)],
+  ['99 % ms', (row) => numeric(row.p99_delay_ms, 2)],
   ['idle worst ms', (row) => numeric(row.idle_worst_delay_ms, 2)],
+  ['idle 99 % ms', (row) => numeric(row.idle_p99_delay_ms, 2)],
 ]
 
 /** Every section that has rows, each under its title. */

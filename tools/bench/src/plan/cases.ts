@@ -18,6 +18,9 @@ export type GroupedCase = {
   readonly k: number
 }
 
+/** A product, and its calls within one sample. */
+export type OverheadCase = { readonly shape: GemmShape; readonly calls: number }
+
 /** The sizes of one benchmark: full, or quick for a look at whether everything works. */
 export type Workload = {
   readonly shapes: readonly GemmShape[]
@@ -26,7 +29,7 @@ export type Workload = {
   readonly cast: { readonly rows: number; readonly columns: number }
   readonly grouped: readonly GroupedCase[]
   readonly eventLoop: GemmShape
-  readonly overhead: { readonly shape: GemmShape; readonly calls: number }
+  readonly overhead: readonly OverheadCase[]
 }
 
 /** Instruction sets that are measured beside the best one. */
@@ -59,7 +62,11 @@ const FULL: Workload = {
     { name: '256 experts, 1-4 tokens each', sizes: fewTokens(256), n: 1024, k: 2048 },
   ],
   eventLoop: { m: 2048, n: 4096, k: 7168 },
-  overhead: { shape: { m: 128, n: 128, k: 128 }, calls: 300 },
+  overhead: [
+    { shape: { m: 128, n: 128, k: 128 }, calls: 300 },
+    // Large enough for threads to be woken after a pause.
+    { shape: { m: 1, n: 4096, k: 7168 }, calls: 10 },
+  ],
 }
 
 const QUICK: Workload = {
@@ -74,7 +81,7 @@ const QUICK: Workload = {
     { name: '16 experts, 1-4 tokens each', sizes: fewTokens(16), n: 128, k: 256 },
   ],
   eventLoop: { m: 256, n: 512, k: 512 },
-  overhead: { shape: { m: 128, n: 128, k: 128 }, calls: 30 },
+  overhead: [{ shape: { m: 128, n: 128, k: 128 }, calls: 30 }],
 }
 
 export function workload(quick: boolean): Workload {

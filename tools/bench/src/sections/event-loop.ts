@@ -5,7 +5,7 @@ import { randomQuantized } from '../operands.js'
 import type { GemmShape } from '../plan/cases.js'
 import type { EventLoopRow } from '../report.js'
 import type { Session } from '../session.js'
-import { median, rounded } from '../stats.js'
+import { median, quantile, rounded } from '../stats.js'
 
 const PERIOD_MS = 1
 /** Products that are watched, and the time without any that they are compared with. */
@@ -70,7 +70,9 @@ export async function measureEventLoop(
     ...{ m, n, k, threads, isa: device.architecture },
     seconds: rounded((performance.now() - start) / 1000),
     worst_delay_ms: rounded(Math.max(...busy)),
+    p99_delay_ms: rounded(quantile(busy, 0.99)),
     median_delay_ms: rounded(median(busy)),
     idle_worst_delay_ms: rounded(Math.max(...idle)),
+    idle_p99_delay_ms: rounded(quantile(idle, 0.99)),
   }
 }

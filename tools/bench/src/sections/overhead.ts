@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Device, planGemm } from 'deepgemm'
 import { randomQuantized } from '../operands.js'
-import type { GemmShape, Workload } from '../plan/cases.js'
+import type { GemmShape, OverheadCase } from '../plan/cases.js'
 import { type Contestant, measureRounds, timed } from '../plan/rounds.js'
 import { type OverheadRow, samplesOf } from '../report.js'
 import type { Session } from '../session.js'
@@ -67,7 +67,7 @@ function afterPause(call: Call): Promise<number> {
 export async function measureOverhead(
   session: Session,
   threads: number,
-  { shape, calls }: Workload['overhead'],
+  { shape, calls }: OverheadCase,
 ): Promise<OverheadRow> {
   const device = await session.best(threads)
   const machine = session.machine(threads)
