@@ -65,7 +65,7 @@ export function stepsOf(options: BenchOptions, work: Workload): Step[] {
 
 function gemmSteps(threads: number, work: Workload): Step[] {
   return gemmCases(work, [threads]).map((item) => ({
-    title: `${item.m}x${item.n}x${item.k}, ${named(threads)}${item.isa ? `, ${item.isa}` : ''}`,
+    title: `${item.m}x${item.n}x${item.k}, ${named(threads)}${item.isa ? `, ${item.isa}` : ''}${item.prepacked ? ', prepacked' : ''}`,
     async run(session, { rows }) {
       const row = await measureGemm(session, item)
       if (row !== undefined) rows.push(row)

@@ -8,13 +8,16 @@ import { measureRounds, roundOrder } from '../src/plan/rounds.js'
 const never = new AbortController().signal
 
 describe('the workload', () => {
-  it('covers every row count of the 4096x7168 weights, with each number of threads', () => {
+  it('covers every row count of the 4096x7168 weights, with each number of threads, plain and prepacked', () => {
     const cases = gemmCases(workload(false), [1, 2])
     for (const threads of [1, 2]) {
-      const ms = cases
-        .filter((item) => item.threads === threads && item.n === 4096 && item.isa === undefined)
-        .map(({ m }) => m)
-      expect(ms).toEqual([1, 2, 4, 8, 16, 64, 512])
+      const best = cases.filter(
+        (item) => item.threads === threads && item.n === 4096 && item.isa === undefined,
+      )
+      for (const prepacked of [undefined, true]) {
+        const ms = best.filter((item) => item.prepacked === prepacked).map(({ m }) => m)
+        expect(ms).toEqual([1, 2, 4, 8, 16, 64, 512])
+      }
     }
   })
 

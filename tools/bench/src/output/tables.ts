@@ -18,6 +18,7 @@ const GEMM: readonly Column<GemmRow>[] = [
   ['M x N x K', size],
   ['threads', (row) => row.threads],
   ['isa', (row) => row.isa],
+  ['weights', (row) => (row.prepacked ? 'prepacked' : 'plain')],
   ['GFLOP/s', (row) => numeric(row.ours_gflops, 1)],
   ['peak', (row) => numeric(row.peak_gflops, 1)],
   ['% of read floor', (row) => percent(row.floor_ratio)],

@@ -9,6 +9,8 @@ export type GemmCase = GemmShape & {
   readonly threads: number
   /** Undefined: the best the machine has. */
   readonly isa?: string
+  /** Weights that `prepackWeights` rearranged. */
+  readonly prepacked?: boolean
 }
 
 export type GroupedCase = {
@@ -24,6 +26,8 @@ export type OverheadCase = { readonly shape: GemmShape; readonly calls: number }
 /** The sizes of one benchmark: full, or quick for a look at whether everything works. */
 export type Workload = {
   readonly shapes: readonly GemmShape[]
+  /** Shapes that are also run with prepacked weights. */
+  readonly prepackedShapes: readonly GemmShape[]
   /** Shapes that are also run with narrower instruction sets. */
   readonly narrowShapes: readonly GemmShape[]
   readonly cast: { readonly rows: number; readonly columns: number }
@@ -48,6 +52,10 @@ const FULL: Workload = {
     { m: 3, n: 2047, k: 4111 },
     { m: 65, n: 4097, k: 7169 },
     { m: 513, n: 2049, k: 1025 },
+  ],
+  prepackedShapes: [
+    ...shapesOf([1, 2, 4, 8, 16, 64, 512], 4096, 7168),
+    { m: 2048, n: 2048, k: 2048 },
   ],
   narrowShapes: shapesOf([64, 512], 4096, 7168),
   cast: { rows: 4096, columns: 7168 },
@@ -74,6 +82,7 @@ const QUICK: Workload = {
     { m: 1, n: 256, k: 512 },
     { m: 33, n: 257, k: 511 },
   ],
+  prepackedShapes: [{ m: 33, n: 257, k: 511 }],
   narrowShapes: [{ m: 64, n: 256, k: 512 }],
   cast: { rows: 256, columns: 512 },
   grouped: [
@@ -97,6 +106,7 @@ function fewTokens(experts: number): number[] {
 export function gemmCases(work: Workload, threads: readonly number[]): GemmCase[] {
   return threads.flatMap((count) => [
     ...work.shapes.map((shape) => ({ ...shape, threads: count })),
+    ...work.prepackedShapes.map((shape) => ({ ...shape, threads: count, prepacked: true })),
     ...NARROW_ISAS.flatMap((isa) =>
       work.narrowShapes.map((shape) => ({ ...shape, threads: count, isa })),
     ),

@@ -47,7 +47,7 @@ class PanelSource : Vectors<Hooks> {
   using typename V::Bytes;
   static constexpr int64_t kQuadBytes = kPrepackedRows * 4;  // four of K for all rows of a panel
   static constexpr int64_t kGroupBytes = kPrepackedRows * kGroupK;
-  static constexpr int64_t kAhead = 4096;  // bytes between asking for a line and using it
+  static constexpr int64_t kAhead = 16384;  // bytes between asking for a line and using it
 
  public:
   static constexpr int kFewRows = Hooks::kFewPanelRows;
