@@ -195,6 +195,9 @@ def check(kernel, options, workspace):
         band = random.choice([1, 3, 8])
         shape = f'{kind} groups {problem.groups} N {problem.n} K {problem.k} {streaming} band {band}'
         note(shape, faults(kernel, problem, streaming, band, workspace))
+    if kernel.layout == 'contiguous' and not options.small:
+        problem = Rows('contiguous', [70000, 5, 0, 66000, 40], 136, 144, trail=200)
+        note('more rows than a window', faults(kernel, problem, 'whole', 3, workspace))
     if kernel.layout in ('packed', 'masked'):
         note('in a graph', replay_faults(kernel, workspace))
     note('on nonsense', nonsense_faults(kernel, workspace))
