@@ -11,7 +11,7 @@ import { buildAddon, buildKernelTests, preloads, SANITIZERS } from './sanitize/b
 import { optionsOf } from './sanitize/options.mjs'
 import { setup } from './setup.mjs'
 
-const jobs = Math.max(1, Number(process.env.DEEPGEMM_JOBS) || availableParallelism())
+const jobs = Math.max(1, Number(process.env.SANITIZE_JOBS) || availableParallelism())
 
 async function runKernels(kind) {
   const program = await step(`building the kernels' tests`, () => buildKernelTests(kind, jobs))
@@ -26,8 +26,8 @@ async function runSuite(kind, args) {
     LD_PRELOAD: (await preloads(kind)).join(' '),
     DEEPGEMM_PREBUILT: '1', // nothing is built while the libraries are preloaded
     DEEPGEMM_NATIVE: join(folder, 'deepgemm_runtime.node'),
-    DEEPGEMM_TEST_BUILD: folder,
-    DEEPGEMM_TEST_SANITIZER: kind,
+    SANITIZED_BUILD: folder,
+    SANITIZER: kind,
   }
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   // Sanitized kernels are 5 to 20 times slower, and each process needs several times the memory.

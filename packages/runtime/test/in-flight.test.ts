@@ -13,7 +13,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 /** Built with a sanitizer, see scripts/sanitize.mjs. */
-const sanitized = process.env['DEEPGEMM_TEST_SANITIZER'] !== undefined
+const sanitized = process.env['SANITIZER'] !== undefined
 
 let device: Device
 

@@ -20,6 +20,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 const CHILDREN = {
   exit: new URL('./children/exit.mjs', import.meta.url),
+  manyWorkers: new URL('./children/many-workers.mjs', import.meta.url),
   workers: new URL('./children/workers.mjs', import.meta.url),
   leak: new URL('./children/leak.mjs', import.meta.url),
   memory: new URL('./children/memory.mjs', import.meta.url),
@@ -61,6 +62,22 @@ describe('a process with work in flight', () => {
   it('survives workers that are terminated in theirs, and workers that finish', async () => {
     expect(await child('workers')).toBe(`${1024 ** 2} ${1024 ** 2}`)
   }, 120_000)
+})
+
+/** Worker threads of the test below; each starts a Node of its own. */
+const WORKERS = Number(process.env['DEEPGEMM_TEST_WORKERS'] ?? 60)
+
+describe.runIf(process.platform === 'linux')('a process that starts and ends workers', () => {
+  it(`keeps nothing of ${WORKERS} of them`, { timeout: 60_000 + WORKERS * 2000 }, async () => {
+    const { before, after } = JSON.parse(
+      await child('manyWorkers', [String(WORKERS)], ['--expose-gc']),
+    )
+    console.info(`${WORKERS} workers:`, before, after)
+    expect(after.threads).toBeLessThanOrEqual(before.threads)
+    expect(after.files).toBeLessThanOrEqual(before.files)
+    // A buffer of the smallest worker has 64 KiB; the C library keeps some of what it was given back.
+    expect(after.mebibytes - before.mebibytes).toBeLessThan(60)
+  })
 })
 
 describe('garbage collection', () => {

@@ -11,7 +11,7 @@ const run = promisify(execFile)
 const home = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Folder of a build with sanitizers, see scripts/sanitize.mjs; it brings its own fake driver. */
-const sanitized = process.env['DEEPGEMM_TEST_BUILD']
+const sanitized = process.env['SANITIZED_BUILD']
 
 /** The fake driver's library, which is also an addon with these controls. */
 export const fakeLibrary: string = join(
