@@ -149,7 +149,7 @@ function workTime(
 }
 
 /** The owner of a tile waits for everyone's partial sums and reads them one after another. */
-export function handOverTime(
+function handOverTime(
   config: Sm90Config,
   { streamedTiles, workers }: Pick<Sm90Schedule, 'streamedTiles' | 'workers'>,
 ): number {
