@@ -1,4 +1,4 @@
-import { progress } from '@clack/prompts'
+import { textBar } from './bar.js'
 import { formatDuration } from './format.js'
 import type { Terminal } from './terminal.js'
 
@@ -18,6 +18,15 @@ const INTERVAL_MS = 100
 /** Before this, starting up weighs too much for the time left to mean anything. */
 const WARM_UP_MS = 1000
 
+/** How often the time left is drawn while nothing advances. */
+const TICK_MS = 1000
+
+/** Clears from where the cursor is to the end of the line. */
+const CLEAR_REST = '\u001b[K'
+
+/** Of a terminal that does not tell. */
+const DEFAULT_COLUMNS = 80
+
 /** Characters of the bar: beside a path and the time left it fits a terminal of 100. */
 const BAR_WIDTH = 20
 
@@ -29,54 +38,67 @@ export function startProgress(terminal: Terminal, title: string, total: number):
 }
 
 class BarProgress implements Progress {
+  readonly #terminal: Terminal
   readonly #title: string
   readonly #total: number
-  readonly #bar: ReturnType<typeof progress>
   readonly #started = performance.now()
+  /** Draws while nothing advances, so that the time left goes on. */
+  readonly #timer: NodeJS.Timeout
   #done = 0
-  #shown = 0
-  #updated = 0
+  #advanced = this.#started
+  #drawn = 0
   #what = ''
 
   constructor(terminal: Terminal, title: string, total: number) {
+    this.#terminal = terminal
     this.#title = title
-    this.#total = Math.max(total, 1)
-    this.#bar = progress({
-      max: 100,
-      size: BAR_WIDTH,
-      output: terminal.stderr,
-      signal: terminal.signal,
-    })
-    this.#bar.start(title)
+    this.#total = Math.max(total, Number.MIN_VALUE)
+    this.#timer = setInterval(() => this.#draw(), TICK_MS)
+    this.#timer.unref()
+    this.#draw()
   }
 
   advance(amount: number, what?: string): void {
-    this.#done += amount
     const now = performance.now()
-    const isNew = what !== undefined && `: ${what}` !== this.#what
-    if (isNew) this.#what = `: ${what}`
-    if (now - this.#updated < INTERVAL_MS && this.#done < this.#total && !isNew) return
-    this.#updated = now
-    const percent = Math.floor((100 * this.#done) / this.#total)
-    const text = `${this.#title}  ${percent} %${this.#timeLeft(now)}${this.#what}`
-    this.#bar.advance(percent - this.#shown, text)
-    this.#shown = percent
+    this.#done += amount
+    if (amount > 0) this.#advanced = now
+    const isNew = what !== undefined && what !== this.#what
+    if (isNew) this.#what = what
+    if (isNew || now - this.#drawn >= INTERVAL_MS) this.#draw()
   }
 
-  #timeLeft(now: number): string {
-    const elapsed = now - this.#started
+  #draw(): void {
+    this.#drawn = performance.now()
+    const share = Math.min(this.#done / this.#total, 1)
+    const bar = textBar(share, BAR_WIDTH).padEnd(BAR_WIDTH, '·')
+    const what = this.#what === '' ? '' : `: ${this.#what}`
+    const text = `${bar} ${Math.floor(100 * share)} %${this.#timeLeft()}  ${this.#title}${what}`
+    // Names in it may be anybody's: nothing but what can be printed, and no second line.
+    const line = text.replaceAll(/\p{C}/gu, '').slice(0, columnsOf(this.#terminal) - 1)
+    this.#terminal.stderr.write(`\r${line}${CLEAR_REST}`)
+  }
+
+  #timeLeft(): string {
+    const elapsed = this.#advanced - this.#started
     if (elapsed < WARM_UP_MS || this.#done === 0) return ''
-    const left = (elapsed / 1000) * (this.#total / this.#done - 1)
-    return `, ${formatDuration(left)} left`
+    const atAdvance = elapsed * (this.#total / this.#done - 1)
+    const left = atAdvance - (performance.now() - this.#advanced)
+    return `, ${formatDuration(Math.max(left, 0) / 1000)} left`
   }
 
   finish(message: string): void {
-    this.#bar.stop(message)
+    this.fail()
+    this.#terminal.stderr.write(`${message}\n`)
   }
 
   fail(): void {
-    this.#bar.error(this.#title)
+    clearInterval(this.#timer)
+    this.#terminal.stderr.write(`\r${CLEAR_REST}`)
   }
+}
+
+function columnsOf({ stderr }: Terminal): number {
+  return (stderr as { columns?: number }).columns || DEFAULT_COLUMNS
 }
 
 class PlainProgress implements Progress {

@@ -140,6 +140,7 @@ export class CudaBench implements SuiteBench {
         if (replays.length > 0) samples.get(name)?.push(figure(median(replays)))
       }
     }
+    signal.throwIfAborted() // Ctrl-C ends the peers as well: what they miss is no row
     return samples
   }
 
