@@ -59,6 +59,13 @@ function tensorMap(name: 'left' | 'right' | 'leftScales' | 'rightScales' | 'out'
   return { rank: (word(1) >> 8) & 0xff, extents: [word(2), word(3)], rowBytes: word(7) }
 }
 
+/** The bytes that a run gives its kernel. */
+async function argumentsOf(run: () => void): Promise<Uint8Array> {
+  run()
+  await device.synchronize()
+  return fake.lastArguments().slice()
+}
+
 const NO_MAP = { rank: 0 }
 
 describe('a grouped product on a GPU', () => {
@@ -173,6 +180,28 @@ describe('a plan of grouped products on a GPU', () => {
       expect(argument('weightsReady')).toBe(Number(groupsReady))
     }
   })
+
+  it.each([
+    ['packed', [0, 30, 40], [40, 256], 40],
+    ['packed', [0, 900, 2000], [2000, 256], 2000],
+    ['masked', [5, 9], [2, 40, 256], 40],
+  ] as const)(
+    'of %s groups points an earlier launch at other tensors',
+    async (layout, data, shape, max) => {
+      const plan = await planGroupedGemm(device, { ...spec, layout, m: { max } })
+      const seen: Uint8Array[] = []
+      for (let i = 0; i < 2; i++) {
+        const [a, b, groups] = [tokens(shape), weights([2, 256, 256]), i32(...data)]
+        const out = own(device.zeros({ dtype: 'bf16', shape: [...shape.slice(0, -1), 256] }))
+        const first = argumentsOf(() => plan.run({ a, b, out, groups }))
+        const other = await planGroupedGemm(device, { ...spec, layout, m: { max } })
+        // A plan that has run nothing yet packs everything anew.
+        expect(await first).toEqual(await argumentsOf(() => other.run({ a, b, out, groups })))
+        seen.push(await first)
+      }
+      expect(seen[0]).not.toEqual(seen[1])
+    },
+  )
 
   it('of masked groups needs a single kernel, for the rows that it is told to expect', async () => {
     const plan = await planGroupedGemm(device, { ...spec, layout: 'masked', expectedM: 9 })

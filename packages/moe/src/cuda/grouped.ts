@@ -9,8 +9,9 @@ import type { CudaDevice, CudaKernel, CudaStream } from '@deepgemm/runtime/cuda'
 import type { GroupedCall, GroupedRange, PreparedGrouped } from '../grouped/call.js'
 import { expectedSize } from '../grouped/problem.js'
 import { checkGroupsLater, groupCheckKernel } from './group-check.js'
-import { groupedArguments, groupedGeometry, type PartialSums } from './grouped-arguments.js'
+import type { PartialSums } from './grouped-arguments.js'
 import { GroupedChooser, groupedConfigs, groupedKernel } from './grouped-configs.js'
+import { GroupedLaunches } from './grouped-launches.js'
 import { isEmptyGrouped, requireCudaGrouped } from './grouped-requirements.js'
 import { groupedScales } from './grouped-scales.js'
 
@@ -19,6 +20,7 @@ class CudaGrouped implements PreparedGrouped {
   readonly configs: readonly Sm90Config[]
   readonly #kernels: ReadonlyMap<Sm90Config, CudaKernel>
   readonly #chooser: GroupedChooser
+  readonly #launches = new GroupedLaunches()
 
   constructor(kernels: ReadonlyMap<Sm90Config, CudaKernel>, multiprocessors: number) {
     this.configs = [...kernels.keys()]
@@ -37,8 +39,8 @@ class CudaGrouped implements PreparedGrouped {
     const choice = this.#chooser.choose(extents)
     const kernel = this.#kernels.get(choice.config) as CudaKernel
     const scales = groupedScales(stream, call)
-    const args = groupedArguments(choice, call, scales, extents, partialSums(stream, choice))
-    kernel.launch(args, groupedGeometry(choice), stream)
+    const workspace = partialSums(stream, choice)
+    this.#launches.run(stream, kernel, { call, choice, scales, extents, workspace })
   }
 }
 
