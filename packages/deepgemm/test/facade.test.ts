@@ -106,6 +106,7 @@ describe('the one import for everything', () => {
         "planGroupedGemm",
         "planPermutation",
         "prepackWeights",
+        "prepareQuantize",
         "quantize",
         "quantizeKGrouped",
         "relayoutScales",

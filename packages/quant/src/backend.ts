@@ -6,7 +6,7 @@ import type { Stream } from '@deepgemm/runtime'
 import { cpuDequantize, cpuQuantize, cpuQueue, cpuRelayoutScales } from '@deepgemm/runtime/cpu'
 import { CudaDevice, type CudaStream } from '@deepgemm/runtime/cuda'
 import { enqueueCudaUncast, prepareCudaUncast } from './cuda/dequantize.js'
-import { prepareCudaCast } from './cuda/quantize.js'
+import { type CastKind, prepareCudaCast, prepareCudaCastKind } from './cuda/quantize.js'
 import { enqueueCudaRelayout, type RelayoutVerdict } from './cuda/relayout.js'
 
 /** Loads what a cast needs; undefined when nothing is missing. */
@@ -18,6 +18,11 @@ export function prepareCast(
 ): Promise<unknown> | undefined {
   if (device instanceof CudaDevice) return prepareCudaCast(device, source, out, transpose)
   return undefined
+}
+
+/** Loads what all casts of a kind need; undefined when nothing is missing. */
+export function prepareCastKind(device: DeviceRef, kind: CastKind): Promise<unknown> | undefined {
+  return device instanceof CudaDevice ? prepareCudaCastKind(device, kind) : undefined
 }
 
 export function enqueueCast(

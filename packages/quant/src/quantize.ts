@@ -1,8 +1,10 @@
 import {
+  FLOAT_DTYPES,
   type FloatDType,
   type QuantizedTensor,
   type Recipe,
   requireBoolean,
+  requireDType,
   requireKnownOptions,
   requireOneOf,
   requireRecipe,
@@ -22,7 +24,7 @@ import {
   type Stream,
   sourceTensor,
 } from '@deepgemm/runtime'
-import { enqueueCast, prepareCast } from './backend.js'
+import { enqueueCast, prepareCast, prepareCastKind } from './backend.js'
 
 export type QuantizeOptions = {
   /** `ue8m0` rounds every scale up to a power of two. Default `f32`. */
@@ -69,10 +71,36 @@ export async function quantize(
   return finish(cast.stream, result, result)
 }
 
+/** Which casts are to come. */
+export type QuantizeKind = {
+  /** Of the matrices to cast. Default `f32`. */
+  readonly dtype?: FloatDType
+  /** Default false. */
+  readonly transpose?: boolean
+}
+
+/**
+ * Has a GPU compile and load what `enqueueQuantize` needs for casts of this kind, so that the first
+ * one is as quick as the next. A CPU needs nothing.
+ *
+ * @throws {RecipeError | DTypeError | OptionError | CompileError | CacheError}
+ */
+export async function prepareQuantize(
+  device: Device,
+  recipe: Recipe,
+  kind: QuantizeKind = {},
+): Promise<void> {
+  requireKnownOptions('prepareQuantize', kind, ['dtype', 'transpose'])
+  requireRecipe('The result of quantize', recipe)
+  const source = requireDType('The matrix to quantise', kind.dtype ?? 'f32', FLOAT_DTYPES)
+  const transpose = requireBoolean('The option transpose', kind.transpose ?? false)
+  await prepareCastKind(device, { source, recipe, transpose })
+}
+
 /**
  * As `quantize`, but returns at once: the result is ready for later work on the same stream.
- * Host data is copied before the call returns. A GPU must have done a cast of this kind before:
- * `quantize` compiles, this does not.
+ * Host data is copied before the call returns. `quantize` compiles for a GPU, this does not: a cast
+ * of this kind must have been done on it before, or `prepareQuantize` called.
  */
 export function enqueueQuantize(
   device: Device,

@@ -7,7 +7,13 @@ import {
   RecipeError,
   ShapeError,
 } from '@deepgemm/core'
-import { dequantize, enqueueQuantize, quantize, relayoutScales } from '@deepgemm/quant'
+import {
+  dequantize,
+  enqueueQuantize,
+  prepareQuantize,
+  quantize,
+  relayoutScales,
+} from '@deepgemm/quant'
 import { Device, type HostMatrix } from '@deepgemm/runtime'
 import { availableDevices, expectRefusal } from '@deepgemm/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -24,6 +30,22 @@ describe.each(await availableDevices(Device))('casts on $kind refuse', ({ open }
   afterAll(async () => {
     expect(device.memory().buffers).toEqual([])
     await device.dispose()
+  })
+
+  it('to be prepared for what there is not', async () => {
+    const refused = [
+      [() => prepareQuantize(device, '2x2' as never), { error: RecipeError, given: '2x2' }],
+      [
+        () => prepareQuantize(device, '1x128', { dtype: 'e4m3' as never }),
+        { error: DTypeError, given: 'e4m3', allowed: 'bf16' },
+      ],
+      [
+        () => prepareQuantize(device, '1x128', { orientation: 'k-major' } as never),
+        { error: OptionError, given: 'orientation' },
+      ],
+    ] as const
+    for (const [act, refusal] of refused) await expectRefusal(act, refusal)
+    expect(await prepareQuantize(device, '128x1', { transpose: false })).toBeUndefined()
   })
 
   it.each([

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DeepGemmError } from '@deepgemm/core'
 import { deviceKernels } from '@deepgemm/jit'
-import { dequantize, enqueueQuantize, quantize, relayoutScales } from '@deepgemm/quant'
+import {
+  dequantize,
+  enqueueQuantize,
+  prepareQuantize,
+  quantize,
+  relayoutScales,
+} from '@deepgemm/quant'
 import { castKernel } from '@deepgemm/quant/sm90'
 import { Device } from '@deepgemm/runtime'
 import type { CudaDevice } from '@deepgemm/runtime/cuda'
@@ -112,6 +118,26 @@ describe('a cast on a GPU', () => {
     ])
     await device.synchronize()
     expect(castNumbers().slice(4, 6)).toEqual([8, 257])
+  })
+
+  it('is enqueued at once when its kind was prepared, and not when another was', async () => {
+    await prepareQuantize(device, '1x128', { dtype: 'bf16' })
+    const before = fake.calls()['cuModuleLoadData'] ?? 0
+    const rows = (dtype: 'bf16' | 'f16', columns: number) =>
+      device.zeros({ dtype, shape: [4, columns] })
+    using aligned = rows('bf16', 128)
+    using odd = rows('bf16', 129)
+    using half = rows('f16', 128)
+    using first = enqueueQuantize(device, aligned, '1x128')
+    using second = enqueueQuantize(device, odd, '1x128')
+    expect([first.shape, second.shape, fake.calls()['cuModuleLoadData'] ?? 0]).toEqual([
+      [4, 128],
+      [4, 129],
+      before,
+    ])
+    expect(() => enqueueQuantize(device, half, '1x128')).toThrow(/Await prepareQuantize/)
+    expect(() => enqueueQuantize(device, aligned, '128x128')).toThrow(/is not loaded/)
+    await device.synchronize()
   })
 
   it('needs no compiler where the cache has its kernel, whatever else the cache lacks', async () => {

@@ -4,6 +4,7 @@ import {
   enqueueQuantize,
   MoeLayer,
   planGemm,
+  prepareQuantize,
   swigluQuantize,
 } from 'deepgemm'
 import type { Engine, FeedForward, Linear } from './engine.js'
@@ -42,6 +43,7 @@ export class Fp8Engine implements Engine {
     const [width, hidden] = gateUp.shape as readonly [number, number]
     const up = await planGemm(device, { n: width, k: hidden, m: { max } })
     const back = await planGemm(device, { n: hidden, k: width / 2, m: { max }, out: 'f32' })
+    await prepareQuantize(device, '1x128')
     return {
       async apply(x, tokens) {
         using a = enqueueQuantize(device, { data: x, shape: [tokens, hidden] }, '1x128')

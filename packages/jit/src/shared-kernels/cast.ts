@@ -148,7 +148,8 @@ function castArguments(
 function notLoaded({ blocks, source, transposed }: Sm90CastConfig): DeviceError {
   return new DeviceError('The kernel of a cast is not loaded', {
     given: `${source}, ${blocks} of it sharing scales${transposed ? ', transposed' : ''}`,
-    allowed: 'casts of a kind that quantize() has done on this device',
-    remedy: 'Await one quantize() of this kind first: it compiles the kernel.',
+    allowed: 'casts of a kind that was prepared or done on this device',
+    remedy:
+      'Await prepareQuantize() or one quantize() of this kind first: they compile the kernel.',
   })
 }
