@@ -1,7 +1,9 @@
-import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { runChild } from './support/children.js'
 import { type Call, faultyFs, systemError } from './support/faulty-fs.js'
 import { leftovers } from './support/files.js'
@@ -78,6 +80,41 @@ describe('a disk that fails', () => {
     expect(report.kernels).toBe(1)
     expect(report.unwritable).toEqual([expect.stringMatching(/EFBIG/)])
     expect(readdirSync(join(root, 'v1'))).toEqual([])
+  })
+})
+
+/** A disk of 64 KiB; only root may make one, and not in every container. */
+function smallDisk(): string | undefined {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'deepgemm-small-disk-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=700', 'tmpfs', folder])
+    return folder
+  } catch {
+    rmSync(folder, { recursive: true })
+    return undefined
+  }
+}
+
+const disk = process.platform === 'linux' && process.geteuid?.() === 0 ? smallDisk() : undefined
+
+describe.skipIf(disk === undefined)('a disk that is full', () => {
+  const root = join(disk ?? '', 'cache')
+
+  afterAll(() => {
+    execFileSync('umount', [disk as string])
+    rmSync(disk as string, { recursive: true })
+  })
+
+  it('returns every kernel, leaves nothing by halves, and keeps what fits again', async () => {
+    // All at once they need three times the room.
+    const task = { root, keys: Array.from({ length: 12 }, (_, i) => i), cubinBytes: 16_000 }
+    const full = await runChild('warm', task)
+    expect(full).toMatchObject({ kernels: 12, rejected: [], refused: [] })
+    expect(full.unwritable).toEqual(expect.arrayContaining([expect.stringMatching(/ENOSPC/)]))
+    expect(leftovers(root)).toEqual([])
+    const few = { ...task, keys: [20, 21] }
+    expect(await runChild('warm', few)).toMatchObject({ kernels: 2, compiled: 2, rejected: [] })
+    expect(await runChild('warm', few)).toMatchObject({ kernels: 2, compiled: 0, rejected: [] })
   })
 })
 

@@ -11,6 +11,14 @@ import { temporaryFolder } from './support/folders.js'
 /** Kills in the kill test; more find rarer moments. */
 const kills = Number(process.env['DEEPGEMM_TEST_KILLS'] ?? 20)
 
+/** Who warms one cache at once; DEEPGEMM_TEST_STORM=16x4x50 makes it 64 threads. */
+const storm = stormOf(process.env['DEEPGEMM_TEST_STORM'] ?? '3x2x10')
+
+function stormOf(text: string): { processes: number; threads: number; kernels: number } {
+  const [processes = 0, threads = 0, kernels = 0] = text.split('x').map(Number)
+  return { processes, threads, kernels }
+}
+
 type Shared = { readonly root: string; readonly countIn: string }
 
 function sharedFolders(): Shared {
@@ -53,6 +61,20 @@ describe('many at once', () => {
       expect(report).toMatchObject({ kernels: 10, unwritable: [], refused: [] })
     }
     expect(compilesOf(shared)).toEqual(onceEach(keys))
+    expect(leftovers(shared.root)).toEqual([])
+  })
+
+  it(`${storm.processes} processes of ${storm.threads} threads compile ${storm.kernels} kernels once each`, {
+    timeout: 60_000 + storm.processes * 30_000,
+  }, async () => {
+    const shared = sharedFolders()
+    const numbers = Array.from({ length: storm.kernels }, (_, index) => index)
+    const task = { ...shared, keys: numbers, threads: storm.threads, compileMs: 20 }
+    const all = Array.from({ length: storm.processes }, () => runChild('warm', task))
+    for (const report of await Promise.all(all)) {
+      expect(report).toMatchObject({ kernels: storm.kernels, unwritable: [], rejected: [] })
+    }
+    expect(compilesOf(shared)).toEqual(onceEach(numbers))
     expect(leftovers(shared.root)).toEqual([])
   })
 
