@@ -158,8 +158,8 @@ describe('the report', () => {
       "a processor, 2 cores, commit abc, load 0.10 to 1.00
 
       Dense products
-      M x N x K    threads  isa   GFLOP/s  peak  % of read floor  % of roofline  x onnxruntime f32  x oneDNN bf16  x oneDNN packed
-      10x100x1000        1  avx2        1     5               50             50                  4              -                -
+      M x N x K    threads  isa   weights  GFLOP/s  peak  % of read floor  % of roofline  x onnxruntime f32  x oneDNN bf16  x oneDNN packed
+      10x100x1000        1  avx2  plain          1     5               50             50                  4              -                -
       "
     `)
   })
