@@ -7,8 +7,17 @@ const WAYS = 8
 /** Up to 128 values by keys of numbers; of a full set the one that was not used longest goes. */
 export class Memo<T extends { readonly key: Float64Array }> {
   readonly #sets: T[][] = Array.from({ length: SETS }, () => [])
+  /** What was found last: mostly it is wanted again, and hashing takes longer than comparing. */
+  #last: T | undefined
 
   find(key: Float64Array): T | undefined {
+    const last = this.#last
+    if (last !== undefined && sameNumbers(last.key, key)) return last
+    this.#last = this.#search(key)
+    return this.#last
+  }
+
+  #search(key: Float64Array): T | undefined {
     const set = this.#sets[slotOf(key, SETS)] as T[]
     for (let i = 0; i < set.length; i++) {
       const entry = set[i] as T
@@ -21,6 +30,7 @@ export class Memo<T extends { readonly key: Float64Array }> {
 
   store(entry: T): void {
     const set = this.#sets[slotOf(entry.key, SETS)] as T[]
+    this.#last = entry
     const known = set.findIndex(({ key }) => sameNumbers(key, entry.key))
     if (known >= 0) set.splice(known, 1)
     else if (set.length === WAYS) set.pop()

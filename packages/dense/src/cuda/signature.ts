@@ -37,13 +37,16 @@ export function writeShape(into: Float64Array, placement: GemmPlacement): void {
 
 function writeTensor(into: Float64Array, at: number, tensor: Tensor): void {
   const { shape, strides } = tensor
-  const rank = shape.length
-  into[at] = 8 * DTYPES.indexOf(tensor.dtype) + rank
+  const isBatch = shape.length === 3
+  into[at] = 8 * DTYPES.indexOf(tensor.dtype) + shape.length
   into[at + 1] = tensor.byteOffset % ALIGNMENT
-  for (let i = 0; i < 3; i++) {
-    into[at + 2 + i] = i < rank ? (shape[i] as number) : 0
-    into[at + 5 + i] = i < rank ? (strides[i] as number) : 0
-  }
+  // What has fewer dimensions writes NaN, which equals nothing, and is refused elsewhere.
+  into[at + 2] = shape[0] as number
+  into[at + 3] = shape[1] as number
+  into[at + 4] = isBatch ? (shape[2] as number) : 0
+  into[at + 5] = strides[0] as number
+  into[at + 6] = strides[1] as number
+  into[at + 7] = isBatch ? (strides[2] as number) : 0
 }
 
 function formatOf({ scales }: QuantizedTensor): number {
