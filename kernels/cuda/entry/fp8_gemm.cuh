@@ -70,13 +70,13 @@ DEEPGEMM_DEVICE void produce(const GemmArguments& arguments, SharedStorage<Confi
   if constexpr (T::kGrouped) {
     sync_all<Config>();
     if constexpr (Budget::kHandOut) ptx::give_registers<Budget::kProducer>();
-    if (thread == 0) Producer<Config>(arguments, shared, place).run();
+    if (thread / kWarpThreads == 0) Producer<Config>(arguments, shared, place).run();
     if (thread / kWarpThreads == 1) find_jobs<Config>(arguments, shared, place);
   } else {
     Producer<Config> producer(arguments, shared, place);
     sync_all<Config>();
     if constexpr (Budget::kHandOut) ptx::give_registers<Budget::kProducer>();
-    if (thread == 0) producer.run();
+    if (thread / kWarpThreads == 0) producer.run();
   }
 }
 

@@ -21,8 +21,7 @@ class PartialSums {
     float4* to = slot(worker);
 #pragma unroll
     for (int i = 0; i < kVectors; ++i) {
-      const float* from = &sums[i * 4 / T::kChunkRegisters][i * 4 % T::kChunkRegisters];
-      to[i * kWarpGroupThreads] = {from[0], from[1], from[2], from[3]};
+      to[i * kWarpGroupThreads] = {at(sums, i, 0), at(sums, i, 1), at(sums, i, 2), at(sums, i, 3)};
     }
     me_.sync_group();
     if (me_.thread == 0) ptx::store_release(flag(worker), 1);
@@ -53,13 +52,20 @@ class PartialSums {
     const float4* from = slot(worker);
 #pragma unroll
     for (int i = 0; i < kVectors; ++i) {
-      float* to = &sums[i * 4 / T::kChunkRegisters][i * 4 % T::kChunkRegisters];
       const float4 part = ptx::load_l2(from + i * kWarpGroupThreads);
-      to[0] += part.x;
-      to[1] += part.y;
-      to[2] += part.z;
-      to[3] += part.w;
+      at(sums, i, 0) += part.x;
+      at(sums, i, 1) += part.y;
+      at(sums, i, 2) += part.z;
+      at(sums, i, 3) += part.w;
     }
+  }
+
+  // Element `e` of vector `i` of a thread's sums: the vectors begin at every fourth register but
+  // one, so that a sum lies in the other bank of registers than the product that is added to it. In
+  // the same bank, with the scale, an addition takes two cycles.
+  template <class AnySums>
+  DEEPGEMM_DEVICE static auto& at(AnySums& sums, int i, int e) {
+    return sums[i * 4 / T::kChunkRegisters][(i * 4 + 1 + e) % T::kChunkRegisters];
   }
 
   DEEPGEMM_DEVICE u64 slot_number(u32 worker) const {

@@ -33,7 +33,7 @@ class StagedStore {
         out_(shared.out + me.group * T::kRowBlocks * kRowBlockBytes) {}
 
   DEEPGEMM_DEVICE void store(Corner corner, const Sums<Config>& sums) const {
-    if (me_.thread == 0) ptx::bulk_wait_read();  // the previous tile has left the panels
+    wait_read();  // the previous tile has left the panels
     me_.sync_group();
 #pragma unroll
     for (int chunk = 0; chunk < T::kChunks; ++chunk) {
@@ -47,16 +47,19 @@ class StagedStore {
     }
     ptx::fence_async_proxy();
     me_.sync_group();
-    if (me_.thread == 0) send(corner);
+    if (me_.warp == 0) send({ptx::uniform(corner.left), ptx::uniform(corner.right)});
   }
 
   // Before the block ends: the copy engine must have read its shared memory. What it writes is seen
   // by whoever waits for the kernel.
-  DEEPGEMM_DEVICE void finish() const {
-    if (me_.thread == 0) ptx::bulk_wait_read();
-  }
+  DEEPGEMM_DEVICE void finish() const { wait_read(); }
 
  private:
+  // By the lane that sent them: elect names the same one every time.
+  DEEPGEMM_DEVICE void wait_read() const {
+    if (me_.warp == 0 && ptx::elect()) ptx::bulk_wait_read();
+  }
+
   DEEPGEMM_DEVICE void stage_floats(u32 base, int first,
                                     const float (&values)[T::kChunkRegisters]) const {
 #pragma unroll
@@ -108,7 +111,9 @@ class StagedStore {
     return swizzled<128>(row * 128 + unit);
   }
 
+  // By the first warp of the group.
   DEEPGEMM_DEVICE void send(Corner corner) const {
+    if (!ptx::elect()) return;
     const u32 left = corner.left + me_.group * T::kGroupRows;
 #pragma unroll
     for (int block = 0; block < T::kRowBlocks; ++block) {

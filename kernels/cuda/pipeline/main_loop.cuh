@@ -66,21 +66,23 @@ class MainLoop {
     StepScales<Config> scales[Config::kAccumulators];
     u32 stage[Config::kAccumulators];
     constexpr int kSteps = kBlocks * T::kChunks;
+    blocks.begin();
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
       const int block = step / T::kChunks;
       const int now = block % Config::kAccumulators;
       if (step % T::kChunks == 0) {
         stage[now] = kWholeRing ? block : ring_.stage;
+        blocks.take(block, scales[now].block);
         ptx::barrier_wait(&shared_.full[stage[now]], ring_.parity);
         if constexpr (T::kLayout == Layout::kKGrouped) {
           clear_foreign_columns(shared_, stage[now], slice_.columns_of(k_block + block));
         }
         scales[now].load(shared_, stage[now], me_);
-        blocks.take(k_block, block, scales[now].block);
         if constexpr (!kWholeRing) ring_.advance();
       }
       multiply(partial[step % Config::kAccumulators], stage[now], step % T::kChunks);
+      if (step == 0) blocks.read(k_block + kBlocks);
       if constexpr (Config::kAccumulators == 1) {
         ptx::wgmma_wait<0>();
         finish(partial[0], scales[0], stage[0], step % T::kChunks, sums);
@@ -98,7 +100,6 @@ class MainLoop {
       finish(partial[kLast % 2], scales[kThen], stage[kThen], kLast % T::kChunks, sums);
     }
     if constexpr (kWholeRing) ring_.parity ^= 1;
-    blocks.advance(kBlocks);
   }
 
   // Walks through a segment of which the warp group has no rows: others wait for it.

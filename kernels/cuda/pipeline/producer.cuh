@@ -1,4 +1,4 @@
-// The producer: one thread that keeps the ring of stages full.
+// The producer: one warp that keeps the ring of stages full.
 #pragma once
 
 #include "pipeline/ring.cuh"
@@ -18,7 +18,9 @@ class Producer {
  public:
   DEEPGEMM_DEVICE Producer(const GemmArguments& arguments, SharedStorage<Config>& shared,
                            BlockPlace place)
-      : arguments_(arguments), shared_(shared), place_(place), steps_(arguments, shared, place) {}
+      : arguments_(arguments), shared_(shared), place_(place), steps_(arguments, shared, place) {
+    if constexpr (!T::kGrouped) more_ = steps_.open();
+  }
 
   // The weights of the first stages may be loaded while the previous kernel still runs, unless that
   // decides which ones are needed.
@@ -28,32 +30,42 @@ class Producer {
       if (arguments_.weights_ready != 0) early = load_first_weights();
     }
     ptx::wait_for_previous_kernel();
+    if constexpr (T::kGrouped) more_ = steps_.open();
     Ring<Config::kStages> ring;
-    u32 done = 0;
-    for (; steps_.valid(); steps_.advance(), ring.advance()) {
-      if (done >= early) {
+#pragma unroll 1
+    for (; ring.stage < early; ring.advance(), steps_.advance()) {
+      if (ptx::elect()) load_activations(ring.stage, steps_);
+    }
+    for (; more_; more_ = steps_.open()) {
+#pragma unroll 1
+      for (; steps_.valid(); steps_.advance(), ring.advance()) {
         // A fresh stage counts as empty: its barrier is in the phase before the first.
         ptx::barrier_wait(&shared_.empty[ring.stage], ring.parity ^ 1);
-        ptx::barrier_arrive_expect(&shared_.full[ring.stage], T::kStageBytes);
-        load_weights(ring.stage, steps_);
+        if (ptx::elect()) {
+          load_weights(ring.stage, steps_);
+          load_activations(ring.stage, steps_);
+          ptx::barrier_arrive_expect(&shared_.full[ring.stage], T::kStageBytes);
+        }
       }
-      load_activations(ring.stage, steps_);
-      ++done;
     }
   }
 
  private:
   // The activations of the first stage queue behind these loads, so that there should be no more
   // of them than a launch takes. Swapped, the weights are nearly all there is to load.
-  static constexpr int kEarlyStages =
-      Config::kSwapped ? Config::kStages : most(1, least(Config::kStages, 32768 / T::kRightBytes));
+  static constexpr u32 kEarlyStages =
+      Config::kSwapped ? Config::kStages - 1
+                       : most(1, least(Config::kStages - 1, 32768 / T::kRightBytes));
 
+  // How many stages of the first segment have their weights under way.
   DEEPGEMM_DEVICE u32 load_first_weights() {
     u32 stage = 0;
-    Walk steps = steps_;
-    for (; stage < kEarlyStages && steps.valid(); ++stage, steps.advance()) {
-      ptx::barrier_arrive_expect(&shared_.full[stage], T::kStageBytes);
-      load_weights(stage, steps);
+#pragma unroll 1
+    for (Walk steps = steps_; stage < kEarlyStages && steps.valid(); ++stage, steps.advance()) {
+      if (ptx::elect()) {
+        ptx::barrier_arrive_expect(&shared_.full[stage], T::kStageBytes);
+        load_weights(stage, steps);
+      }
     }
     return stage;
   }
@@ -108,6 +120,7 @@ class Producer {
   SharedStorage<Config>& shared_;
   BlockPlace place_;
   Walk steps_;
+  bool more_ = false;
 };
 
 }  // namespace deepgemm

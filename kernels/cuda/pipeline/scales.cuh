@@ -10,8 +10,9 @@
 
 namespace deepgemm {
 
-// Scales of 128x128 blocks, of which a warp group needs few: read from L1 one K block ahead. Memory
-// is further away than that, so the lanes of a warp read all of a segment once beforehand.
+// Scales of 128x128 blocks, of which a warp group needs few. Memory is further away than one K
+// block lasts, so that lane i of a warp reads the scale of the i-th K block of the next burst while
+// this one runs; a shuffle hands it to the other lanes.
 template <class Config>
 class BlockScales {
   using T = Tile<Config>;
@@ -22,8 +23,7 @@ class BlockScales {
 
   DEEPGEMM_DEVICE BlockScales(const GemmArguments& arguments, const TileCorner<Config>& corner,
                               const MathThread& me, const Segment& segment)
-      : last_(ptx::uniform(segment.k_end - 1)) {
-    const u32 first = ptx::uniform(segment.k_begin);
+      : scales_(arguments.block_scales), last_(ptx::uniform(segment.k_end - 1)) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
       const u32 extent = T::kLeftVectors ? arguments.right_extent : arguments.left_extent;
@@ -31,32 +31,34 @@ class BlockScales {
                                       : corner.left + me.group * T::kGroupRows + i * 64;
       // Past the operand's end the partial sums are zero, and any scale will do.
       const u32 block = least(row, extent - 1) / kScaleBlock;
-      const float* scales = block_scale_row<Config>(arguments, corner, block);
-      for (u32 k = first; k <= last_; k += kWarpThreads) {
-        ptx::load_constant(scales + least(k + me.lane, last_));
-      }
-      from_[i] = scales + first;
-      next_[i] = ptx::load_constant(from_[i]);
+      row_[i] = block_scale_row<Config>(arguments, corner, block);
     }
+    read(segment.k_begin);
   }
 
-  // The scales of K block `k_block` + `ahead`; the calls go through the segment in order, and
-  // `advance` follows where `k_block` moves on.
-  DEEPGEMM_DEVICE void take(u32 k_block, int ahead, float (&values)[kValues]) {
+  // Begins a burst of at most as many K blocks as a warp has lanes.
+  DEEPGEMM_DEVICE void begin() {
 #pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      values[i] = next_[i];
-      if (k_block + ahead < last_) next_[i] = ptx::load_constant(from_[i] + ahead + 1);
-    }
+    for (int i = 0; i < kCount; ++i) now_[i] = next_[i];
   }
 
-  DEEPGEMM_DEVICE void advance(int blocks) {
+  // The scales of the burst's K block number `block`.
+  DEEPGEMM_DEVICE void take(int block, float (&values)[kValues]) const {
 #pragma unroll
-    for (int i = 0; i < kCount; ++i) from_[i] += blocks;
+    for (int i = 0; i < kCount; ++i) values[i] = __shfl_sync(0xffffffffu, now_[i], block);
+  }
+
+  // Asks for the scales of the burst that starts at `k_block`.
+  DEEPGEMM_DEVICE void read(u32 k_block) {
+    const u32 mine = least(k_block + threadIdx.x % kWarpThreads, last_);
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) next_[i] = ptx::load_constant(scales_ + (row_[i] + mine));
   }
 
  private:
-  const float* from_[kValues];
+  const float* scales_;
+  u32 row_[kValues];
+  float now_[kValues];
   float next_[kValues];
   u32 last_;
 };

@@ -67,15 +67,16 @@ DEEPGEMM_DEVICE Corner corner_of(const GemmArguments& arguments, u32 tile, u32 r
           (place.right * kRightBlocks + (T::kSharesLeft ? rank : 0)) * T::kRight};
 }
 
-// A row of the weights' 128x128 scales; in a grouped product, of the tile's group.
+// Where a row of the weights' 128x128 scales begins; in a grouped product, of the tile's group. A
+// scale stands for 16 KB of weights, so that 32 bits count them all.
 template <class Config>
-DEEPGEMM_DEVICE const float* block_scale_row(const GemmArguments& arguments,
-                                             const TileCorner<Config>& corner, u32 block) {
+DEEPGEMM_DEVICE u32 block_scale_row(const GemmArguments& arguments,
+                                    const TileCorner<Config>& corner, u32 block) {
   if constexpr (Tile<Config>::kGrouped) {
     const u32 weights = Config::kSwapped ? arguments.left_extent : arguments.right_extent;
     block += corner.group * ceil_div(weights, static_cast<u32>(kScaleBlock));
   }
-  return arguments.block_scales + static_cast<u64>(block) * arguments.block_scale_stride;
+  return block * arguments.block_scale_stride;
 }
 
 }  // namespace deepgemm

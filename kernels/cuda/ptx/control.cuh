@@ -30,6 +30,18 @@ DEEPGEMM_DEVICE void arrive_threads(u32 barrier, u32 threads) {
 // such values alone is computed once per warp, beside the other threads' work.
 DEEPGEMM_DEVICE u32 uniform(u32 value) { return __shfl_sync(0xffffffffu, value, 0); }
 
+// elect.sync: true in one lane of a whole warp. Code under it is known to ptxas to run in one
+// thread, so that a copy needs no loop over the lanes.
+DEEPGEMM_DEVICE bool elect() {
+  u32 chosen;
+  asm volatile(
+      "{\n.reg .pred chosen;\n"
+      "elect.sync _|chosen, 0xffffffff;\n"
+      "selp.u32 %0, 1, 0, chosen;\n}"
+      : "=r"(chosen));
+  return chosen != 0;
+}
+
 DEEPGEMM_DEVICE u32 cluster_rank() {
   u32 rank;
   asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));

@@ -14,9 +14,13 @@ struct TilePlace {
 // cut into bands of `band` left tiles, and a band is walked column by column.
 DEEPGEMM_ANYWHERE TilePlace place_of_tile(u32 tile, u32 left_tiles, u32 right_tiles, u32 band) {
   const u32 per_band = band * right_tiles;
-  const u32 first = tile / per_band * band;
+  u32 first = 0;
+  u32 within = tile;
+  if (tile >= per_band) {  // no division before a block's first load where there is but one band
+    first = tile / per_band * band;
+    within = tile % per_band;
+  }
   const u32 height = least(band, left_tiles - first);
-  const u32 within = tile % per_band;
   return {first + within % height, within / height};
 }
 

@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 import pathlib
+import random
 import re
 import statistics
 import sys
@@ -107,8 +108,8 @@ def measure_shape(shape, kernels, options, workspace):
         key = (kernel.name.removeprefix('fp8_gemm '), streaming, band, ready)
         contestants[key] = Contestant(
             kernel, problems, outs, workspace, streaming, band or usual, ready)
-    for _ in range(options.rounds):
-        for contestant in contestants.values():
+    for _ in range(options.rounds):  # in any order: what ran before decides how warm the GPU is
+        for contestant in random.sample(list(contestants.values()), len(contestants)):
             contestant.measure()
     for (name, streaming, band, ready), contestant in contestants.items():
         us = statistics.median(contestant.times)
@@ -135,6 +136,7 @@ def main():
     options.streaming = options.streaming.split(',')
     options.bands, options.ready = numbers(options.bands), numbers(options.ready)
     torch.manual_seed(1)
+    random.seed(1)
     torch.zeros(1, device='cuda')
     kernels = []
     for entry in json.loads(pathlib.Path(options.manifest).read_text()):
