@@ -13,64 +13,72 @@ import { mathWarpGroups } from './tile.js'
 export type Sm90Device = { readonly multiprocessors: number }
 
 /**
- * Microseconds and bytes per microsecond, fitted to the times of 2,000 launches on one H100 (132
+ * Microseconds and bytes per microsecond, fitted to the times of 2,354 launches on one H100 (132
  * multiprocessors; docs/benchmarks/h100-sweep.jsonl) so that what the model chooses is close to the
- * fastest: 1.6 % slower in the mean, 10 % at worst. Single times are off by 17 %.
+ * fastest: 1.0 % slower in the mean, 7.6 % at worst. Single times are off by 20 %.
  */
 export const figures = {
   /** Multiply-adds of one multiprocessor per microsecond, operands at hand: 4096 per clock at 1755 MHz. */
   multiplyAdds: 7_188_480,
   /** Time of the products with their promotion over that of the products alone, by kind of tile. */
-  slack: { tokens: 5.93, half: 2.48, plain: 1.242, alternating: 1.193, large: 1.174, tall: 1.259 },
+  slack: {
+    tokens: 5.344,
+    half: 1.937,
+    narrow: 2.252,
+    plain: 1.194,
+    alternating: 1.237,
+    large: 1.134,
+    tall: 1.21,
+  },
   /** From full stage to empty stage when nothing else limits. */
   latency: {
-    tokens: 0.11,
-    half: 0.253,
-    plain: 0.267,
-    alternating: 0.267,
-    large: 0.267,
-    tall: 0.267,
+    tokens: 0.1003,
+    half: 0.2418,
+    narrow: 0.1657,
+    plain: 0.2294,
+    alternating: 0.1329,
+    large: 0.5004,
+    tall: 1.174,
   },
   /** What enters one multiprocessor's shared memory, and its change where a cluster shares loads. */
-  fill: 96_690,
-  sharedFill: 1.427,
+  fill: 100_000,
+  sharedFill: 0.9065,
   /** Share of the shorter of products and loads that the longer one does not hide. */
-  unhidden: 0.2636,
+  unhidden: 0.2533,
   /** Of a tile besides its K blocks: fixed, and for 128 × 128 outputs of bf16. */
-  tileFixed: 0.561,
-  tileOutputs: 0.7148,
+  tileFixed: 0.4611,
+  tileOutputs: 0.9439,
   /** Handing over a partial sum: fixed, and bytes that the owner reads. */
-  handOver: 1.555,
-  partialFill: 12_690,
-  memory: 3.3e6,
+  handOver: 2.582,
+  partialFill: 9_960,
+  /** No bandwidth: at the memory's 3.3e6 this bound would hide what tells configs apart. */
+  memory: 10_490_000,
   /** What one multiprocessor draws from memory, however many loads it has in flight. */
-  memoryShare: 36_590,
-  launch: 1.968,
+  memoryShare: 43_930,
+  launch: 1.964,
 } as const
 
 /** Where single shapes of tiles differ from their kind: factors of a K block's and a tile's time. */
 const shapes: Readonly<Record<string, { readonly step?: number; readonly tile?: number }>> = {
-  '256x128': { step: 0.89, tile: 1.14 },
-  '256x128 left': { step: 1.1, tile: 1.11 },
-  '256x96': { step: 1.05 },
-  '256x64': { step: 0.94 },
-  '128x192 right': { step: 0.88, tile: 0.86 },
-  '128x176': { step: 1.04 },
-  '128x144': { step: 1.06 },
-  '128x128': { tile: 1.11 },
-  '128x128 right': { step: 1.11 },
-  '128x112': { step: 0.96, tile: 1.16 },
-  '128x96': { step: 1.11 },
-  '128x80': { step: 1.07 },
-  '128x64': { step: 0.86 },
-  '128x48': { step: 0.94 },
-  '64x128': { step: 0.86 },
-  '64x96': { step: 1.13 },
-  '64x64': { step: 1.12 },
-  '64x48': { step: 1.16 },
-  '64x64 twice': { step: 0.93 },
+  '128x112': { step: 0.98, tile: 1.22 },
+  '128x128': { step: 0.91, tile: 1.22 },
+  '128x144': { step: 0.91, tile: 1.2 },
+  '128x160': { step: 1.01 },
+  '128x176': { step: 1.05 },
+  '128x192 right': { step: 0.91, tile: 0.82 },
+  '128x64': { step: 0.87 },
+  '128x80': { step: 1.08 },
+  '128x96': { step: 1.09 },
+  '192x128': { step: 0.83 },
+  '256x128': { step: 0.82, tile: 1.22 },
+  '256x128 left': { tile: 1.18 },
+  '256x96': { step: 1.07 },
   '64x32 twice': { step: 0.86 },
-  'swapped 64x24 twice': { step: 1.16 },
+  '64x48': { step: 1.22 },
+  '64x64': { step: 0.96 },
+  'swapped 64x16 twice': { step: 0.95 },
+  'swapped 64x24 twice': { step: 1.19 },
+  'swapped 64x64 twice': { step: 1.02 },
 }
 
 export type Sm90Cost = {
@@ -96,15 +104,18 @@ export function sm90Cost(config: Sm90Config, extents: GemmExtents, device: Sm90D
 type Kind = keyof typeof figures.slack
 
 function kindOf(config: Sm90Config): Kind {
-  if (config.accumulators === 2) return config.swapped ? 'tokens' : 'alternating'
+  if (config.accumulators === 2) {
+    if (config.swapped) return 'tokens'
+    return config.blockLeft === 64 ? 'narrow' : 'alternating'
+  }
   if (config.blockLeft === 64) return 'half'
   if (config.rowBlocks === 2) return 'large'
   return config.blockLeft === 192 ? 'tall' : 'plain'
 }
 
 function factorsOf(config: Sm90Config): { readonly step: number; readonly tile: number } {
-  const { blockLeft, blockRight, multicast, blocksPerSm, accumulators, swapped } = config
-  if (accumulators === 2 && !swapped) return { step: 1, tile: 1 }
+  const { blockLeft, blockRight, multicast, blocksPerSm, swapped } = config
+  if (kindOf(config) === 'alternating') return { step: 1, tile: 1 }
   const cluster = multicast === 'none' ? '' : ` ${multicast}`
   const twice = blocksPerSm === 2 ? ' twice' : ''
   const name = `${swapped ? 'swapped ' : ''}${blockLeft}x${blockRight}${cluster}${twice}`

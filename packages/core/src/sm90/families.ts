@@ -56,11 +56,15 @@ const plainTiles: readonly Shape[] = [
 ]
 
 /**
- * Narrow tiles of weights, so that there are enough of them for few tokens. Not for groups: their
- * tiles would load the rows of others.
+ * Narrow tiles of weights, so that there are enough of them for few tokens. Their one math warp
+ * group needs a second accumulator to multiply while it promotes. Not for groups: their tiles would
+ * load the rows of others.
  */
 const narrowTiles: readonly Shape[] = [
-  ...[16, 32, 48, 64, 96].map((blockRight) => ({ ...base, blockLeft: 64, blockRight })),
+  ...[16, 32, 48, 64, 96].map((blockRight) => ({
+    ...{ ...base, accumulators: 2 as const },
+    ...{ blockLeft: 64, blockRight },
+  })),
   { ...base, blockLeft: 64, blockRight: 32, blocksPerSm: 2 },
   ...[32, 48].map((blockRight) => ({ ...base, blockLeft: 128, blockRight })),
 ]
