@@ -23,7 +23,7 @@ class BlockScales {
 
   DEEPGEMM_DEVICE BlockScales(const GemmArguments& arguments, const TileCorner<Config>& corner,
                               const MathThread& me, const Segment& segment)
-      : scales_(arguments.block_scales), last_(ptx::uniform(segment.k_end - 1)) {
+      : scales_(arguments.block_scales), last_(ptx::uniform(most(segment.k_end, 1u) - 1)) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
       const u32 extent = T::kLeftVectors ? arguments.right_extent : arguments.left_extent;
@@ -48,7 +48,7 @@ class BlockScales {
     for (int i = 0; i < kCount; ++i) values[i] = __shfl_sync(0xffffffffu, now_[i], block);
   }
 
-  // Asks for the scales of the burst that starts at `k_block`.
+  // Asks for the scales of the burst that starts at `k_block`; without K blocks, for the first ones.
   DEEPGEMM_DEVICE void read(u32 k_block) {
     const u32 mine = least(k_block + threadIdx.x % kWarpThreads, last_);
 #pragma unroll

@@ -44,8 +44,8 @@ DEEPGEMM_DEVICE void barrier_wait(u64* barrier, u32 parity) {
       "{\n.reg .pred done;\n"
       "again:\n"
       "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-      "@done bra.uni there;\n"
-      "bra.uni again;\n"
+      "@done bra there;\n"
+      "bra again;\n"
       "there:\n}" ::"r"(shared_address(barrier)),
       "r"(parity)
       : "memory");
