@@ -48,7 +48,8 @@ class BlockScales {
     for (int i = 0; i < kCount; ++i) values[i] = __shfl_sync(0xffffffffu, now_[i], block);
   }
 
-  // Asks for the scales of the burst that starts at `k_block`; without K blocks, for the first ones.
+  // Asks for the scales of the burst that starts at `k_block`; without K blocks, for the first
+  // ones.
   DEEPGEMM_DEVICE void read(u32 k_block) {
     const u32 mine = least(k_block + threadIdx.x % kWarpThreads, last_);
 #pragma unroll

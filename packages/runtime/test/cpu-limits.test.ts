@@ -25,7 +25,7 @@ type Limits = { parallelism: number; nicer: number[] }
 
 /** What a process says of its device, started by `launcher` with `env`. */
 async function limits(env: Record<string, string>, launcher: string[] = []): Promise<Limits> {
-  const [file, ...args] = [...launcher, process.execPath, CHILD] as [string, ...string[]]
+  const [file = process.execPath, ...args] = [...launcher, process.execPath, CHILD]
   const own = { ...process.env, DEEPGEMM_THREADS: '', DEEPGEMM_NICE: '', ...env }
   return JSON.parse((await run(file, args, { env: own })).stdout)
 }
