@@ -193,7 +193,7 @@ describe.each(await availableDevices(Device))('products side by side on $kind', 
       using a = await quantized(device, rows, depth)
       using groups = device.tensor(Int32Array.from(offsets), { dtype: 'i32', shape: [3] })
       using out = device.zeros({ dtype: 'bf16', shape: [rows, cols] })
-      return groupedGemmPacked(a, b, groups, { out }).then(
+      return await groupedGemmPacked(a, b, groups, { out }).then(
         () => 'done',
         (error: Error) => error.message,
       )
