@@ -22,18 +22,18 @@ constexpr u32 kAligned = 128;  // rows of the contiguous layout that belong to o
 // The first group that is not -1 among the rows of `row`'s aligned block before it, or -1.
 DEEPGEMM_DEVICE int owner_before(const int* index, u32 row) {
   for (u32 at = row / kAligned * kAligned; at < row; ++at) {
-    const int group = ptx::load_constant(index + at);
+    const int group = ptx::load(index + at);
     if (group != -1) return group;
   }
   return -1;
 }
 
 DEEPGEMM_DEVICE bool is_out_of_range(const CheckArguments& arguments, u32 at) {
-  const int value = ptx::load_constant(arguments.data + at);
+  const int value = ptx::load(arguments.data + at);
   const i64 limit = arguments.limit;
   if constexpr (CheckConfig::kLayout == Layout::kContiguous) return value < -1 || value >= limit;
   if constexpr (CheckConfig::kLayout == Layout::kPacked) {
-    const int before = at == 0 ? 0 : ptx::load_constant(arguments.data + at - 1);
+    const int before = at == 0 ? 0 : ptx::load(arguments.data + at - 1);
     return value < before || value < 0 || value > limit;
   }
   return value < 0 || value > limit;
@@ -47,7 +47,7 @@ DEEPGEMM_DEVICE u32 first_slice_beyond(const CheckArguments& arguments) {
   u32 first = kNowhere;
   for (u32 base = 0; base < arguments.count; base += kCheckThreads) {
     const u32 at = base + threadIdx.x;
-    const int size = at < arguments.count ? ptx::load_constant(arguments.data + at) : 0;
+    const int size = at < arguments.count ? ptx::load(arguments.data + at) : 0;
     i64 own[2] = {size, (static_cast<i64>(size) + kScaleBlock - 1) / kScaleBlock};
     for (u32 step = 1; step < kCheckThreads; step *= 2) {
       for (int i = 0; i < 2; ++i) sums[i][threadIdx.x] = own[i];
@@ -77,7 +77,7 @@ DEEPGEMM_DEVICE void check_groups(const CheckArguments& arguments) {
     if (is_out_of_range(arguments, at)) {
       atomicMin(&first_bad, at);
     } else if constexpr (CheckConfig::kLayout == Layout::kContiguous) {
-      const int group = ptx::load_constant(arguments.data + at);
+      const int group = ptx::load(arguments.data + at);
       const int owner = group == -1 ? -1 : owner_before(arguments.data, at);
       if (owner != -1 && owner != group) atomicMin(&first_shared, at);
     }
@@ -89,7 +89,7 @@ DEEPGEMM_DEVICE void check_groups(const CheckArguments& arguments) {
   __syncthreads();
   const u32 bad = least(first_bad, first_shared);
   if (threadIdx.x != 0 || bad == kNowhere || arguments.report[0] != 0) return;
-  arguments.report[1] = ptx::load_constant(arguments.data + bad);
+  arguments.report[1] = ptx::load(arguments.data + bad);
   arguments.report[2] = first_shared < first_bad;
   arguments.report[0] = static_cast<int>(bad) + 1;
 }

@@ -36,11 +36,11 @@ struct Codes {
         if (i < count) words[i / 4] |= static_cast<u32>(from[i]) << i % 4 * 8;
       }
     } else if constexpr (kCount == 8) {
-      const uint2 codes = __ldg(reinterpret_cast<const uint2*>(from));
+      const uint2 codes = *reinterpret_cast<const uint2*>(from);
       words[0] = codes.x;
       words[1] = codes.y;
     } else {
-      words[0] = __ldg(reinterpret_cast<const u32*>(from));
+      words[0] = *reinterpret_cast<const u32*>(from);
     }
   }
 

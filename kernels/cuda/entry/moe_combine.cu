@@ -26,10 +26,10 @@ DEEPGEMM_DEVICE void add_rows(const CombineArguments& arguments, u32 token, u32 
     for (int j = 0; j < kHeld; ++j) {
       is_there[j] = first + j < arguments.top_k;
       if (!is_there[j]) continue;
-      const u32 row = static_cast<u32>(__ldg(arguments.destination + first_slot + first + j));
+      const u32 row = static_cast<u32>(arguments.destination[first_slot + first + j]);
       is_there[j] = row < arguments.row_capacity;  // -1 is not
       if (!is_there[j]) continue;
-      weights[j] = __ldg(arguments.weights + first_slot + first + j);
+      weights[j] = arguments.weights[first_slot + first + j];
       const u8* from =
           static_cast<const u8*>(arguments.rows) + row * arguments.rows_stride * kBytesOf<kRows>;
       runs[j].template load<kAligned>(from, column, arguments.columns);

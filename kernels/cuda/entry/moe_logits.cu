@@ -32,7 +32,7 @@ struct Piece {
     for (int c = 0; c < 2; ++c) {
       const u32 at = column + c * 64 + threadIdx.x % 4 * 16;
       chunks[c] = make_uint4(0, 0, 0, 0);
-      if (is_there && at < columns) chunks[c] = __ldg(reinterpret_cast<const uint4*>(row + at));
+      if (is_there && at < columns) chunks[c] = *reinterpret_cast<const uint4*>(row + at);
     }
   }
 };
@@ -49,10 +49,9 @@ struct Weights {
       rows[r].load(arguments.weights + expert * arguments.weight_stride, is_there,
                    block * kScaleBlock, arguments.columns);
       const u32 row = expert / arguments.rows_per_scale;
-      scales[r] = !is_there
-                      ? 0.0f
-                      : __ldg(arguments.weight_scales + row * arguments.weight_scale_row_stride +
-                              block * arguments.weight_scale_column_stride);
+      scales[r] = !is_there ? 0.0f
+                            : arguments.weight_scales[row * arguments.weight_scale_row_stride +
+                                                      block * arguments.weight_scale_column_stride];
     }
   }
 };
@@ -78,8 +77,8 @@ DEEPGEMM_DEVICE void multiply_block(const LogitsArguments& arguments, const Weig
   for (int i = 0; i < 4; ++i) {
     const u32 column = first_token + lane % 4 * 2 + i % 2;
     if (column >= arguments.token_count) continue;
-    const float scale = __ldg(arguments.token_scales + column * arguments.token_scale_row_stride +
-                              block * arguments.token_scale_column_stride);
+    const float scale = arguments.token_scales[column * arguments.token_scale_row_stride +
+                                               block * arguments.token_scale_column_stride];
     sums[i] = fmaf(products[i], scale * weights.scales[i / 2], sums[i]);
   }
 }

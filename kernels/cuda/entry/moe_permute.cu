@@ -32,7 +32,7 @@ struct Bytes {
     vector = make_uint4(0, 0, 0, 0);
     if (column >= end) return;
     if constexpr (kAligned) {
-      vector = __ldg(reinterpret_cast<const uint4*>(row + column));
+      vector = *reinterpret_cast<const uint4*>(row + column);
     } else {
       u32 words[4] = {};
 #pragma unroll
@@ -80,7 +80,7 @@ DEEPGEMM_DEVICE void copy_token(const PermuteArguments& arguments, u32 token) {
   const Row* rows = arguments.destination + static_cast<u64>(token) * arguments.top_k;
 #pragma unroll 8
   for (u32 j = 0; j < arguments.top_k; ++j) {
-    const u32 row = static_cast<u32>(__ldg(rows + j));
+    const u32 row = static_cast<u32>(rows[j]);
     if (row >= arguments.out_rows) continue;  // -1 too
     bytes.store(arguments.out + row * arguments.out_stride, column, arguments.columns);
     if (has_scale) {

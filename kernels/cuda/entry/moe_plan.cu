@@ -63,7 +63,7 @@ DEEPGEMM_DEVICE void for_slots_of_warp(const PlanArguments& arguments, const Use
 #pragma unroll
     for (int i = 0; i < kAhead; ++i) {
       const u32 slot = at + i * kWarpThreads;
-      given[i] = slot < end ? __ldg(arguments.indices + slot) : -1;
+      given[i] = slot < end ? arguments.indices[slot] : -1;
     }
 #pragma unroll
     for (int i = 0; i < kAhead; ++i) {

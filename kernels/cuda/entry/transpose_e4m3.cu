@@ -19,7 +19,7 @@ constexpr u32 kQuadsPerStep = kThreads / kLanes;
 // 16 bytes of row `from`, those at `count` and behind it zero.
 template <bool kAligned>
 DEEPGEMM_DEVICE uint4 load_unit(const u8* from, u32 count) {
-  if constexpr (kAligned) return __ldg(reinterpret_cast<const uint4*>(from));
+  if constexpr (kAligned) return *reinterpret_cast<const uint4*>(from);
   u32 words[4] = {};
 #pragma unroll
   for (u32 b = 0; b < 16; ++b) {

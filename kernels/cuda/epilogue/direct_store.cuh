@@ -87,8 +87,7 @@ class DirectStore {
       return left >= bounds.token_begin;
     }
     if constexpr (T::kLayout == Layout::kContiguous && Config::kAccumulate) {
-      return bounds.only_group < 0 ||
-             ptx::load_constant(arguments_.group_data + left) == bounds.only_group;
+      return bounds.only_group < 0 || ptx::load(arguments_.group_data + left) == bounds.only_group;
     }
     return true;
   }

@@ -72,8 +72,8 @@ class GroupStore {
     for (int i = 0; i < T::kRowBlocks * 2; ++i) {
       const u32 row =
           job.left + me_.group * T::kGroupRows + i / 2 * 64 + i % 2 * 8 + me_.first_row();
-      const bool kept = row < job.token_end && ptx::load_constant(arguments_.group_data + row) ==
-                                                   static_cast<int>(job.group);
+      const bool kept = row < job.token_end &&
+                        ptx::load(arguments_.group_data + row) == static_cast<int>(job.group);
       if (kept) continue;
 #pragma unroll
       for (int split = 0; split < Config::kColumnSplits; ++split) {

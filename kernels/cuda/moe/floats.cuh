@@ -36,7 +36,7 @@ struct Run {
     if constexpr (kAligned) {
 #pragma unroll
       for (int w = 0; w < kWords; w += 4) {
-        const uint4 vector = __ldg(reinterpret_cast<const uint4*>(from) + w / 4);
+        const uint4 vector = reinterpret_cast<const uint4*>(from)[w / 4];
         words[w] = vector.x;
         words[w + 1] = vector.y;
         words[w + 2] = vector.z;

@@ -106,7 +106,7 @@ class MainLoop {
   DEEPGEMM_DEVICE void idle(const Segment& segment) {
     for (u32 k_block = segment.k_begin; k_block < segment.k_end; ++k_block) {
       ptx::barrier_wait(&shared_.full[ring_.stage], ring_.parity);
-      release(ring_.stage);
+      release(ring_.stage, 0, 0);
       ring_.advance();
     }
   }
@@ -137,22 +137,21 @@ class MainLoop {
                               Sums<Config>& sums) {
     ptx::hold(partial);
     const bool last = chunk == T::kChunks - 1;
-    if (last && !T::kRightVectors) release(stage);
+    const float left = scales.left[T::kRowBlocks - 1][1];
+    if (last && !T::kRightVectors) release(stage, left, left);
     promote<Config>(sums[chunk], partial, scales, offset_, chunk);
-    if (last && T::kRightVectors) release(stage);
+    // The last sums are made of the column scales that were read last.
+    constexpr int kEnd = T::kChunkRegisters;
+    const float(&sum)[kEnd] = sums[chunk];
+    if (last && T::kRightVectors) release(stage, sum[kEnd - 1], sum[most(kEnd - 5, 0)]);
   }
 
-  // One arrival per math warp, at every block of the cluster that writes into this stage.
-  DEEPGEMM_DEVICE void release(u32 stage) {
+  // One arrival per math warp, at every block of the cluster that writes into this stage. The
+  // values come from the last reads of the stage.
+  DEEPGEMM_DEVICE void release(u32 stage, float first, float second) {
     __syncwarp();
-    if (me_.lane < T::kCluster) arrive_empty(empty_ + stage * sizeof(u64));
-  }
-
-  DEEPGEMM_DEVICE static void arrive_empty(u32 barrier) {
-    if constexpr (T::kCluster == 1) {
-      ptx::barrier_arrive(barrier);
-    } else {
-      ptx::barrier_arrive_peer(barrier);
+    if (me_.lane < T::kCluster) {
+      ptx::barrier_arrive_after<(T::kCluster > 1)>(empty_ + stage * sizeof(u64), first, second);
     }
   }
 

@@ -53,7 +53,7 @@ class BlockScales {
   DEEPGEMM_DEVICE void read(u32 k_block) {
     const u32 mine = least(k_block + threadIdx.x % kWarpThreads, last_);
 #pragma unroll
-    for (int i = 0; i < kCount; ++i) next_[i] = ptx::load_constant(scales_ + (row_[i] + mine));
+    for (int i = 0; i < kCount; ++i) next_[i] = ptx::load(scales_ + (row_[i] + mine));
   }
 
  private:

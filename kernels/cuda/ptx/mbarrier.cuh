@@ -26,15 +26,35 @@ DEEPGEMM_DEVICE void barrier_arrive_expect(u64* barrier, u32 bytes) {
 }
 
 // mbarrier.arrive, own block
-DEEPGEMM_DEVICE void barrier_arrive(u32 barrier) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+DEEPGEMM_DEVICE void barrier_arrive(u64* barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier))
+               : "memory");
 }
 
-DEEPGEMM_DEVICE void barrier_arrive(u64* barrier) { barrier_arrive(shared_address(barrier)); }
-
-// mbarrier.arrive at an address from peer_address
-DEEPGEMM_DEVICE void barrier_arrive_peer(u32 barrier) {
-  asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
+// mbarrier.arrive, own block, or at an address from peer_address, not before the two values are in
+// their registers. An arrival alone overtakes reads of shared memory that are still under way. Both
+// branches arrive, so that no value can keep it from happening.
+template <bool kPeer>
+DEEPGEMM_DEVICE void barrier_arrive_after(u32 barrier, float first, float second) {
+  if constexpr (kPeer) {
+    asm volatile(
+        "{\n.reg .pred one, any;\n"
+        "setp.eq.b32 one, %1, 0x7fabcdef;\n"
+        "setp.eq.or.b32 any, %2, 0x7fabcdef, one;\n"
+        "@any mbarrier.arrive.shared::cluster.b64 _, [%0];\n"
+        "@!any mbarrier.arrive.shared::cluster.b64 _, [%0];\n}" ::"r"(barrier),
+        "f"(first), "f"(second)
+        : "memory");
+  } else {
+    asm volatile(
+        "{\n.reg .pred one, any;\n"
+        "setp.eq.b32 one, %1, 0x7fabcdef;\n"
+        "setp.eq.or.b32 any, %2, 0x7fabcdef, one;\n"
+        "@any mbarrier.arrive.shared::cta.b64 _, [%0];\n"
+        "@!any mbarrier.arrive.shared::cta.b64 _, [%0];\n}" ::"r"(barrier),
+        "f"(first), "f"(second)
+        : "memory");
+  }
 }
 
 // mbarrier.try_wait: returns once the phase with this parity has completed. On a fresh barrier

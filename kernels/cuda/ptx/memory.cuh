@@ -5,16 +5,17 @@
 
 namespace deepgemm::ptx {
 
-// ld.global.nc: memory that nothing writes while the kernel reads it.
-DEEPGEMM_DEVICE float load_constant(const float* from) {
+// ld.global. Not ld.global.nc, whose copies in L1 outlive griddepcontrol.wait: it may return what
+// was there before the previous kernel wrote.
+DEEPGEMM_DEVICE float load(const float* from) {
   float value;
-  asm volatile("ld.global.nc.f32 %0, [%1];" : "=f"(value) : "l"(from));
+  asm volatile("ld.global.f32 %0, [%1];" : "=f"(value) : "l"(from));
   return value;
 }
 
-DEEPGEMM_DEVICE int load_constant(const int* from) {
+DEEPGEMM_DEVICE int load(const int* from) {
   int value;
-  asm volatile("ld.global.nc.s32 %0, [%1];" : "=r"(value) : "l"(from));
+  asm volatile("ld.global.s32 %0, [%1];" : "=r"(value) : "l"(from));
   return value;
 }
 

@@ -23,7 +23,7 @@ struct Elements {
     if (index >= end) return;
     const u8* from = static_cast<const u8*>(row) + static_cast<u64>(index) * kBytes;
     if constexpr (kAligned) {
-      const uint4 vector = __ldg(reinterpret_cast<const uint4*>(from));
+      const uint4 vector = *reinterpret_cast<const uint4*>(from);
       words[0] = vector.x;
       words[1] = vector.y;
       words[2] = vector.z;

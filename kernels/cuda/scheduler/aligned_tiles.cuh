@@ -62,7 +62,7 @@ class AlignedTiles {
 
   // -1: padding, or no group at all; out of range in blocks beyond the last.
   DEEPGEMM_DEVICE int group_of(u32 block) const {
-    const int group = ptx::load_constant(arguments_.group_data + block * kBlock);
+    const int group = ptx::load(arguments_.group_data + block * kBlock);
     return group >= 0 && group < static_cast<int>(arguments_.groups) ? group : -1;
   }
 
@@ -152,7 +152,7 @@ class AlignedTiles {
     for (u32 i = 0; i < kSeen; ++i) {
       const u32 at = row + i * kWarpThreads + lane_;
       const bool is_seen = i * kWarpThreads + lane_ < kTokens && at < job.token_end;
-      own[i] = is_seen ? ptx::load_constant(arguments_.group_data + at) : -1;
+      own[i] = is_seen ? ptx::load(arguments_.group_data + at) : -1;
       if (own[i] < static_cast<int>(arguments_.groups)) group = most(group, own[i]);
     }
     group = __reduce_max_sync(0xffffffffu, group);

@@ -52,8 +52,7 @@ class KGroupTiles {
   DEEPGEMM_DEVICE void open(u32 base, u32 first, u32 scale_row) {
     base_ = base;
     const u32 group = base + lane_;
-    const int given =
-        group < arguments_.groups ? ptx::load_constant(arguments_.group_data + group) : 0;
+    const int given = group < arguments_.groups ? ptx::load(arguments_.group_data + group) : 0;
     const u32 wanted = clamped(given, 0, arguments_.k);
     u32 through = wanted;
 #pragma unroll

@@ -47,10 +47,10 @@ class RowTiles {
   DEEPGEMM_DEVICE GroupRows rows_of(u32 group) const {
     const int* data = arguments_.group_data + group;
     if constexpr (T::kLayout == Layout::kMasked) {
-      return masked_rows(ptx::load_constant(data), group, arguments_.group_rows);
+      return masked_rows(ptx::load(data), group, arguments_.group_rows);
     } else {
       const u32 rows = Config::kSwapped ? arguments_.right_extent : arguments_.left_extent;
-      return packed_rows(ptx::load_constant(data), ptx::load_constant(data + 1), rows);
+      return packed_rows(ptx::load(data), ptx::load(data + 1), rows);
     }
   }
 
