@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
 import { DeepGemmError } from '@deepgemm/core'
 import {
   ArgumentList,
@@ -124,7 +125,7 @@ async function checkFault(call: string, nth: number, status: number): Promise<vo
   )
   if (SILENT.includes(call)) expect(error, `${call} #${nth}`).toBeUndefined()
   if (error !== undefined) {
-    expect(error, `${call} #${nth}`).toBeInstanceOf(DeepGemmError)
+    expect(error, `${call} #${nth}: ${inspect(error)}`).toBeInstanceOf(DeepGemmError)
     expect((error as Error).message).toContain(call)
   }
   expect(await settledLeaks(fake), `${call} #${nth}`).toEqual({})

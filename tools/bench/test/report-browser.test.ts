@@ -111,9 +111,9 @@ describe.runIf(executablePath)('the page of a result in a browser', () => {
   it('draws anew when a phone is turned', async () => {
     const { page } = await open(VIEWS[2])
     await page.setViewportSize({ width: 844, height: 390 })
-    await page.waitForFunction(
-      'document.querySelector("#roofline svg").getBoundingClientRect().width > 700',
-    )
+    // Not `waitForFunction`: it evaluates text in the page, which the page's own policy forbids.
+    const width = async () => (await page.locator('#roofline svg').boundingBox())?.width
+    await expect.poll(width).toBeGreaterThan(700)
     await page.close()
   })
 })

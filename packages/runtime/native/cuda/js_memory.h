@@ -50,6 +50,8 @@ class Pinned : public Napi::ObjectWrap<Pinned> {
   std::shared_ptr<HostMemory> memory_;
   std::shared_ptr<StreamCore> janitor_;
   Napi::Reference<Napi::ArrayBuffer> view_;
+  // What views hold, until dispose: the engine may free a collected view much later.
+  std::shared_ptr<std::shared_ptr<HostMemory>> viewed_;
   // Bytes that the engine was told of; they count in its decisions when to collect.
   int64_t accounted_ = 0;
 };

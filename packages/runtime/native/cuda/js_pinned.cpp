@@ -29,10 +29,11 @@ Napi::Value Pinned::view(const Napi::CallbackInfo& info) {
     Napi::ArrayBuffer known = view_.Value();
     if (!known.IsEmpty()) return known;
   }
-  auto* holder = new std::shared_ptr<HostMemory>(memory_);
+  if (!viewed_) viewed_ = std::make_shared<std::shared_ptr<HostMemory>>(memory_);
+  using Hold = decltype(viewed_);
   Napi::ArrayBuffer view = Napi::ArrayBuffer::New(
       info.Env(), memory_->data(), memory_->bytes(),
-      [](Napi::BasicEnv, void*, std::shared_ptr<HostMemory>* held) { delete held; }, holder);
+      [](Napi::BasicEnv, void*, Hold* hold) { delete hold; }, new Hold(viewed_));
   view_ = Napi::Weak(view);
   return view;
 }
@@ -43,6 +44,8 @@ void Pinned::dispose(const Napi::CallbackInfo& info) {
     if (!view.IsEmpty()) view.Detach();
     view_.Reset();
   }
+  if (viewed_) viewed_->reset();
+  viewed_.reset();
   retire(*janitor_, std::exchange(memory_, {}));
   Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -std::exchange(accounted_, 0));
 }
