@@ -38,6 +38,9 @@ describe('the pack for a GPU host', () => {
       stderr: expect.stringMatching(/node\.tar\.xz is not here: run 'node tools\/gpu\/pack\.mjs'/),
     })
     await pack(join(host, '.gpu'), 0)
+    const head = execFileSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' })
+    const named = runThere('node', '-p', 'process.env.DEEPGEMM_COMMIT').stdout
+    expect(named.slice(0, 12)).toBe(head.slice(0, 12))
     const doctor = runThere('node', 'tools/cli/dist/main.js', 'doctor')
     expect(doctor.stdout).toMatch(/Self-test cpu: .* elements correct against float64/)
     expect(doctor.status).toBe(0)

@@ -1,9 +1,9 @@
 // Packs what a GPU host without Node needs to run this repository: the Node that runs this, the
 // compiled packages with the addon, and the modules that tests and commands use.
 //
-//   node tools/gpu/pack.mjs [--level 0-9]      writes .gpu/node.tar.xz and .gpu/overlay.tar.xz
+//   node tools/gpu/pack.mjs [--level 0-9]      writes .gpu/node.tar.xz, .gpu/overlay.tar.xz, .gpu/commit
 
-import { existsSync, mkdirSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runMain, say } from '../../scripts/lib/report.mjs'
@@ -89,6 +89,14 @@ async function archive(target, level, args) {
 export async function pack(folder, level) {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
+  const commit = await must('git', [
+    'describe',
+    '--always',
+    '--exclude=*',
+    '--abbrev=12',
+    '--dirty',
+  ])
+  writeFileSync(join(folder, 'commit'), commit)
   const node = realpathSync(process.execPath)
   const nodeBytes = await archive(join(folder, 'node.tar.xz'), level, [
     ...['-C', dirname(node)],

@@ -9,9 +9,9 @@ if [ "$#" -eq 0 ]; then
   echo "usage: bash tools/gpu/run.sh <command> [arguments]" >&2
   exit 2
 fi
-for part in node overlay; do
-  if [ ! -f ".gpu/$part.tar.xz" ]; then
-    echo ".gpu/$part.tar.xz is not here: run 'node tools/gpu/pack.mjs' where the repository is built," >&2
+for part in node.tar.xz overlay.tar.xz commit; do
+  if [ ! -f ".gpu/$part" ]; then
+    echo ".gpu/$part is not here: run 'node tools/gpu/pack.mjs' where the repository is built," >&2
     echo "and bring the folder .gpu along." >&2
     exit 1
   fi
@@ -27,4 +27,7 @@ if [ ! -f "$stamp" ]; then
 fi
 # The pack has the addon and no tools to build it.
 export DEEPGEMM_PREBUILT=1
+# Results name what the pack was built from, not this checkout.
+DEEPGEMM_COMMIT=$(<.gpu/commit)
+export DEEPGEMM_COMMIT
 PATH="$PWD/.gpu/bin:$PWD/node_modules/.bin:$PATH" exec "$@"

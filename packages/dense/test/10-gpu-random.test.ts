@@ -60,6 +60,16 @@ describe.skipIf(gpus.length === 0)('random legal products on a GPU', () => {
     60_000,
   )
 
+  // D of one tile is still being stored, from shared memory, while the stages of the next turn over:
+  // a stage that is given back too early has its scales overwritten in some runs only.
+  it('have the same bits 24 times where f32 tiles follow one another', async () => {
+    const spec = largeCase(1201, pools)
+    const first = bytesOf(await runLarge(gpu, spec, pools))
+    for (let i = 1; i < 24; i++) {
+      expect(bytesOf(await runLarge(gpu, spec, pools)).equals(first), `run ${i}`).toBe(true)
+    }
+  }, 60_000)
+
   async function check(spec: LargeCase, twice: boolean): Promise<void> {
     const result = await runLarge(gpu, spec, pools)
     expectWritten(result, spec)
@@ -67,10 +77,13 @@ describe.skipIf(gpus.length === 0)('random legal products on a GPU', () => {
     await expectEveryTile(cpu, result, spec, { signed: pools, magnitudes })
     if (!twice) return
     const again = await runLarge(gpu, spec, pools)
-    const bytes = ({ stored }: typeof result) => Buffer.from(stored.buffer)
-    expect(bytes(again).equals(bytes(result))).toBe(true)
+    expect(bytesOf(again).equals(bytesOf(result))).toBe(true)
   }
 })
+
+function bytesOf({ stored }: Awaited<ReturnType<typeof runLarge>>): Buffer {
+  return Buffer.from(stored.buffer)
+}
 
 function describeCase({ a, b, out, accumulate, gap }: LargeCase): string {
   return `M ${a.rows}, N ${b.rows}, K ${a.k}, B ${b.recipe}, ${out}${accumulate ? ' +=' : ''}, gap ${gap}`

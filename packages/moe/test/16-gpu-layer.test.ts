@@ -104,6 +104,19 @@ describe.skipIf(gpus.length === 0)('a layer on a GPU', () => {
     expect(globalError(a, b)).toBeGreaterThan(0.1)
   })
 
+  it('follows the routing of every run when nobody waits between them', async () => {
+    const seeds = [1, 2, 3, 4]
+    const tokens = seeds.map((seed) => tokensOn(gpu, 1, seed))
+    const alone: Float32Array[] = []
+    for (const seed of seeds) alone.push(await outputs(mine, 1, seed))
+    const turns = Array.from({ length: 100 }, (_, i) => (i * 7 + (i >> 3)) % seeds.length)
+    const enqueued = turns.map((turn) => mine.run(tokens[turn] as Tensor))
+    for (const [i, turn] of turns.entries()) {
+      expect(await (enqueued[i] as Tensor).toFloat32Array(), `run ${i}`).toEqual(alone[turn])
+    }
+    for (const each of [...tokens, ...enqueued]) each.dispose()
+  })
+
   it('can be captured, and follows the input when the graph is launched again', async () => {
     for (const count of [5, 40]) {
       const x = tokensOn(gpu, count, 1)

@@ -28,8 +28,13 @@ export function loads(): number[] {
   return loadavg().map((load) => Number(load.toFixed(2)))
 }
 
-/** Commit of the sources, marked when what is measured differs from it; `unknown` without git. */
+/**
+ * Commit of the sources, marked when what is measured differs from it; `unknown` without git.
+ * `DEEPGEMM_COMMIT` names it where what runs was built elsewhere.
+ */
 export async function commit(measured: readonly string[]): Promise<string> {
+  const named = process.env['DEEPGEMM_COMMIT']
+  if (named) return named
   const git = async (...args: string[]): Promise<string> =>
     (await promisify(execFile)('git', args, { cwd: checkout })).stdout.trim()
   // Elsewhere git would tell of a repository that is not ours.
