@@ -66,6 +66,7 @@ export function denseProblem(
   requireQuantized('Operand A', a).requireLive()
   requireWeights(form, b).requireLive()
   requireSameDevice(a, b)
+  requireReadableWeights(b)
   const va = operandView(a, form[0] === 'T')
   const vb = operandView(b, form[1] === 'N')
   requireMatchingK(form, a, b, va.k === vb.k)
@@ -91,6 +92,16 @@ function requireWeights(form: GemmForm, b: GemmWeights): GemmWeights {
     given: form,
     allowed: 'NT',
     remedy: 'Use fp8GemmNT, or weights that are not prepacked.',
+  })
+}
+
+/** @throws {DeviceError} when the kernels of their device do not read such weights. */
+export function requireReadableWeights(b: GemmWeights): void {
+  if (b.device.kind === 'cpu' || !(b instanceof PrepackedWeights)) return
+  throw new DeviceError('Prepacked weights are for products on a CPU', {
+    given: b.device.id,
+    allowed: 'a CPU device',
+    remedy: 'Give the weights as they are: the kernels of a GPU read them so.',
   })
 }
 

@@ -1,15 +1,13 @@
 // The one place that knows which devices can multiply.
 
-import {
-  DeviceError,
-  type GemmConfig,
-  type GemmForm,
-  type GemmProblem,
-  type GemmWeights,
-  type OutDType,
-  PrepackedWeights,
-  type QuantizedTensor,
-  type Tensor,
+import type {
+  GemmConfig,
+  GemmForm,
+  GemmProblem,
+  GemmWeights,
+  OutDType,
+  QuantizedTensor,
+  Tensor,
 } from '@deepgemm/core'
 import type { Device, Stream } from '@deepgemm/runtime'
 import { cpuQueue } from '@deepgemm/runtime/cpu'
@@ -28,7 +26,7 @@ export type GemmCall = {
   readonly weightsReady: boolean
 }
 
-/** One product whose weights may be prepacked; `requireWeightsFor` has passed. */
+/** One product whose weights may be prepacked, on a CPU. */
 export type WeightsCall = Omit<GemmCall, 'b'> & { readonly b: GemmWeights }
 
 /** Where a product finds its operands, and on which stream it runs. */
@@ -70,16 +68,6 @@ export interface PreparedGemm {
   replay?(placement: GemmPlacement): boolean
   /** Allocates on a stream what products will need beside their operands. */
   reserve?(stream: Stream): void
-}
-
-/** @throws {DeviceError} when the device's kernels do not read such weights. */
-export function requireWeightsFor(device: Device, b: GemmWeights): void {
-  if (device.kind === 'cpu' || !(b instanceof PrepackedWeights)) return
-  throw new DeviceError('Prepacked weights are for products on a CPU', {
-    given: device.id,
-    allowed: 'a CPU device',
-    remedy: 'Give the weights as they are: the kernels of a GPU read them so.',
-  })
 }
 
 /** Enqueues a product; on a GPU, once its kernel is loaded. */

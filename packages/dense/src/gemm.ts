@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from '@deepgemm/core'
 import { type Device, finish, resolveStream, type Stream } from '@deepgemm/runtime'
-import { enqueueGemm, requireWeightsFor } from './backend.js'
+import { enqueueGemm } from './backend.js'
 import { outputShape } from './output.js'
 
 export type GemmOptions = {
@@ -84,7 +84,6 @@ async function gemm(
   const problem = denseProblem(form, a, b, requireOutputOptions(options, 'bf16'))
   const stream = resolveStream(a.device, options.stream)
   const device = a.device as Device
-  requireWeightsFor(device, b)
   const shape = outputShape(problem, a.shape.length === 3)
   if (options.out !== undefined) requireOutput(options.out, shape, device)
   const d = options.out ?? device.empty({ dtype: problem.out, shape, label: 'product' })

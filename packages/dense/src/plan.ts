@@ -25,7 +25,6 @@ import {
   type PreparedGemm,
   type ProgressListener,
   prepareGemm,
-  requireWeightsFor,
   type WeightsCall,
 } from './backend.js'
 import { outputShape } from './output.js'
@@ -109,7 +108,6 @@ export class GemmPlan {
     const { form } = spec
     const problem = denseProblem(form, a, b, { out: spec.out, accumulate: spec.accumulate })
     this.#requireCovered(problem, a)
-    requireWeightsFor(this.device, b)
     requireOutput(out, outputShape(problem, a.shape.length === 3), this.device)
     requirePlannedDType(out, spec.out)
     this.#prepared.enqueue(stream, { form, problem, a, b, out, weightsReady })

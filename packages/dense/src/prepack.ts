@@ -17,8 +17,8 @@ export type PrepackOptions = {
 
 /**
  * Rearranges weights [N, K] (128x128 or 1x128 scales), or a group of them, once, for products on a CPU:
- * `fp8GemmNT` and the runs of NT plans take the result as B. It has as many bytes, so that the weights
- * themselves can be disposed; any number of plans may share it.
+ * `fp8GemmNT`, grouped products over rows, and the runs of their plans take the result as B. It has as
+ * many bytes, so that the weights themselves can be disposed; any number of plans may share it.
  *
  * Products of up to 64 rows gain most. Their rows have the same bits in any batch, which those of one
  * or two rows over plain weights have not.

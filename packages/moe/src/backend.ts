@@ -52,7 +52,12 @@ import {
   swigluQuantizeKernelOf,
 } from './cuda/swiglu.js'
 import { flattened } from './flatten.js'
-import type { GroupedCall, GroupedRange, PreparedGrouped } from './grouped/call.js'
+import type {
+  GroupedCall,
+  GroupedRange,
+  GroupedWeightsCall,
+  PreparedGrouped,
+} from './grouped/call.js'
 
 export type { CastCall } from '@deepgemm/jit'
 export type { CombineCall, RouteCall, RowSet } from '@deepgemm/runtime/cpu'
@@ -76,9 +81,10 @@ export async function prepareGrouped(
 /** What enqueues a grouped product; on a GPU, once its kernel is loaded. */
 export function groupedLauncher(
   stream: Stream,
-  call: GroupedCall,
+  call: GroupedWeightsCall,
 ): (() => void) | Promise<() => void> {
-  if (isCuda(stream)) return cudaGroupedLauncher(stream, call)
+  // Prepacked weights are refused where the problem is made.
+  if (isCuda(stream)) return cudaGroupedLauncher(stream, call as GroupedCall)
   return () => enqueueCpuGrouped(cpuQueue(stream.device, stream), call)
 }
 

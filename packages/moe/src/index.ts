@@ -1,6 +1,6 @@
 export { type CombineOptions, combine } from './combine.js'
 export type { Gating, GatingKind } from './gating.js'
-export type { GroupedOperand, RowsLayout } from './grouped/call.js'
+export type { GroupedOperand, GroupedWeights, RowsLayout } from './grouped/call.js'
 export {
   type GroupedGemmOptions,
   groupedGemmContiguous,

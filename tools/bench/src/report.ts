@@ -66,6 +66,8 @@ export type OverheadRow = GemmShape & {
 export type GroupedRow = {
   readonly name: string
   readonly layout: string
+  /** Ours; the dense products and the read floor use plain weights. */
+  readonly prepacked: boolean
   readonly groups: number
   /** Tokens, without padding. */
   readonly tokens: number

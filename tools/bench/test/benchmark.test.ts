@@ -45,7 +45,7 @@ describe('a quick benchmark', () => {
       'bf16 1x128',
       'bf16 128x128',
     ])
-    expect(report.grouped).toHaveLength(3 * workload(true).grouped.length)
+    expect(report.grouped).toHaveLength(6 * workload(true).grouped.length)
     expect([report.overhead.length, report.event_loop.length]).toEqual([1, 1])
     expect(numbersOf(report).every(Number.isFinite)).toBe(true)
     expect(report.rows.every((row) => row.ours_gflops > 0 && row.floor_ratio > 0)).toBe(true)

@@ -111,15 +111,18 @@ describe('rows of the other sections', () => {
   it('count the tokens of grouped products without padding', () => {
     const row = groupedRow(
       { name: 'two experts', sizes: [3, 7], n: 100, k: 1000 },
-      'masked',
+      { layout: 'masked', prepacked: true },
       { threads: 2, isa: 'avx2' },
       new Map([
-        ['masked', [1e-3, 2e-3, 4e-3]],
+        ['masked', [9, 9, 9]],
+        ['masked, prepacked', [1e-3, 2e-3, 4e-3]],
         ['dense', [1e-3, 1e-3, 1e-3]],
         [READ, [1e-3, 1.5e-3, 1e-3]],
       ]),
     )
     expect(row).toMatchObject({
+      layout: 'masked',
+      prepacked: true,
       groups: 2,
       tokens: 10,
       ours_gflops: 1,

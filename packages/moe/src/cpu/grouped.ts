@@ -1,4 +1,4 @@
-import { Scales, type Tensor } from '@deepgemm/core'
+import { PrepackedWeights, Scales, type Tensor } from '@deepgemm/core'
 import {
   type CpuQueue,
   cpuF32Scales,
@@ -9,7 +9,7 @@ import {
   cpuRelayoutScales,
   type KGroupedOperand,
 } from '@deepgemm/runtime/cpu'
-import type { GroupedCall, KGroupedCall, RowsCall } from '../grouped/call.js'
+import type { GroupedWeightsCall, KGroupedCall, RowsWeightsCall } from '../grouped/call.js'
 import type { KGroupedMatrix } from '../grouped/k-grouped-tensor.js'
 
 const ROWS_OP = {
@@ -22,7 +22,7 @@ const ROWS_OP = {
  * Enqueues a grouped product. The kernels read f32 scales; ue8m0 scales are converted first, in
  * workspace that is freed when the product is done.
  */
-export function enqueueCpuGrouped(queue: CpuQueue, call: GroupedCall): void {
+export function enqueueCpuGrouped(queue: CpuQueue, call: GroupedWeightsCall): void {
   const workspace: Tensor[] = []
   if (call.layout === 'k-grouped') enqueueKGrouped(queue, call, workspace)
   else enqueueRows(queue, call, workspace)
@@ -30,10 +30,11 @@ export function enqueueCpuGrouped(queue: CpuQueue, call: GroupedCall): void {
   for (const tensor of workspace) tensor.dispose()
 }
 
-function enqueueRows(queue: CpuQueue, call: RowsCall, workspace: Tensor[]): void {
+function enqueueRows(queue: CpuQueue, call: RowsWeightsCall, workspace: Tensor[]): void {
   const { layout, problem, out, groups } = call
   const a = cpuF32Scales(queue, call.a, workspace)
-  const b = cpuF32Scales(queue, call.b, workspace)
+  const isPrepacked = call.b instanceof PrepackedWeights
+  const b = isPrepacked ? call.b : cpuF32Scales(queue, call.b, workspace)
   ROWS_OP[layout](queue, problem, { a, b, out, groups })
 }
 

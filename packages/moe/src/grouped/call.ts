@@ -1,4 +1,11 @@
-import type { GemmConfig, GroupLayout, OutDType, QuantizedTensor, Tensor } from '@deepgemm/core'
+import type {
+  GemmConfig,
+  GemmWeights,
+  GroupLayout,
+  OutDType,
+  QuantizedTensor,
+  Tensor,
+} from '@deepgemm/core'
 import type { Stream } from '@deepgemm/runtime'
 import type { KGroupedMatrix } from './k-grouped-tensor.js'
 import type { GroupedProblem } from './problem.js'
@@ -10,6 +17,11 @@ export type RowsLayout = Exclude<GroupLayout, 'k-grouped'>
 export type GroupedOperand<L extends GroupLayout> = L extends 'k-grouped'
   ? KGroupedMatrix
   : QuantizedTensor
+
+/** What a layout takes as B: on a CPU also prepacked weights, but for k-grouped. */
+export type GroupedWeights<L extends GroupLayout> = L extends 'k-grouped'
+  ? KGroupedMatrix
+  : GemmWeights
 
 type CallOf<L extends GroupLayout> = {
   readonly layout: L
@@ -30,9 +42,13 @@ type CallOf<L extends GroupLayout> = {
 }
 
 /** One grouped product, validated. */
-export type RowsCall = CallOf<RowsLayout>
+type RowsCall = CallOf<RowsLayout>
 export type KGroupedCall = CallOf<'k-grouped'>
 export type GroupedCall = RowsCall | KGroupedCall
+
+/** One whose weights may be prepacked. */
+export type RowsWeightsCall = Omit<RowsCall, 'b'> & { readonly b: GemmWeights }
+export type GroupedWeightsCall = RowsWeightsCall | KGroupedCall
 
 /** Grouped products of one layout, N and K, and any number of rows up to a bound. */
 export type GroupedRange = {
@@ -54,5 +70,5 @@ export type GroupedRange = {
 export interface PreparedGrouped {
   /** What products are computed with. */
   readonly configs: readonly GemmConfig[]
-  enqueue(stream: Stream, call: GroupedCall): void
+  enqueue(stream: Stream, call: GroupedWeightsCall): void
 }

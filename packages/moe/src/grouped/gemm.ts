@@ -1,4 +1,5 @@
 import {
+  type GemmWeights,
   type GroupLayout,
   type OutputOptions,
   type QuantizedTensor,
@@ -10,7 +11,7 @@ import {
 } from '@deepgemm/core'
 import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
 import { groupedLauncher } from '../backend.js'
-import type { GroupedCall, GroupedOperand } from './call.js'
+import type { GroupedOperand, GroupedWeights, GroupedWeightsCall } from './call.js'
 import { type GroupIndices, groupCount, requireGroups } from './indices.js'
 import type { KGroupedMatrix } from './k-grouped-tensor.js'
 import { groupedProblem, outputShape } from './problem.js'
@@ -34,7 +35,7 @@ const MASKED = [...OPTIONS, 'expectedM']
  * A is [ΣM, K] (1x128 scales), B [G, N, K] (128x128 or 1x128), `groupIndex` int32 [ΣM]. Each
  * group's rows start at a multiple of `CONTIGUOUS_ALIGNMENT`; -1 marks padding rows, whose A is
  * not read and whose D becomes zeros, or stays as it is with `accumulate`. D is bf16 [ΣM, N] unless
- * told otherwise. Scales may be f32 or ue8m0, in either orientation.
+ * told otherwise. Scales may be f32 or ue8m0, in either orientation. On a CPU B may be prepacked.
  *
  * Resolves with D when it is ready.
  *
@@ -43,7 +44,7 @@ const MASKED = [...OPTIONS, 'expectedM']
  */
 export function groupedGemmContiguous(
   a: QuantizedTensor,
-  b: QuantizedTensor,
+  b: GemmWeights,
   groupIndex: GroupIndices,
   options: GroupedGemmOptions = {},
 ): Promise<Tensor> {
@@ -60,7 +61,7 @@ export function groupedGemmContiguous(
  */
 export function groupedGemmPacked(
   a: QuantizedTensor,
-  b: QuantizedTensor,
+  b: GemmWeights,
   groupOffsets: GroupIndices,
   options: GroupedGemmOptions = {},
 ): Promise<Tensor> {
@@ -77,7 +78,7 @@ export function groupedGemmPacked(
  */
 export function groupedGemmMasked(
   a: QuantizedTensor,
-  b: QuantizedTensor,
+  b: GemmWeights,
   groupSizes: GroupIndices,
   options: MaskedGemmOptions = {},
 ): Promise<Tensor> {
@@ -104,7 +105,7 @@ export function groupedGemmKGrouped(
 async function groupedGemm<L extends GroupLayout>(
   layout: L,
   a: GroupedOperand<L>,
-  b: GroupedOperand<L>,
+  b: GroupedWeights<L>,
   indices: GroupIndices,
   options: MaskedGemmOptions,
 ): Promise<Tensor> {
@@ -125,7 +126,11 @@ async function groupedGemm<L extends GroupLayout>(
     // What the host gave was checked above.
     const checks = { validate: onDevice === indices, awaited: true, groupsReady: false }
     const expected = { expectedM: options.expectedM ?? problem.m }
-    const launcher = groupedLauncher(stream, { ...operands, ...checks, ...expected } as GroupedCall)
+    const launcher = groupedLauncher(stream, {
+      ...operands,
+      ...checks,
+      ...expected,
+    } as GroupedWeightsCall)
     const launch = typeof launcher === 'function' ? launcher : await launcher
     // Both in one turn: a failure is told to whoever waits first.
     launch()

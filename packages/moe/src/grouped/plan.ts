@@ -15,7 +15,13 @@ import {
 } from '@deepgemm/core'
 import { type Device, resolveStream, type Stream } from '@deepgemm/runtime'
 import { prepareGrouped } from '../backend.js'
-import type { GroupedCall, GroupedOperand, GroupedRange, PreparedGrouped } from './call.js'
+import type {
+  GroupedOperand,
+  GroupedRange,
+  GroupedWeights,
+  GroupedWeightsCall,
+  PreparedGrouped,
+} from './call.js'
 import { requireGroups } from './indices.js'
 import { expectedSize, type GroupedProblem, groupedProblem, outputShape } from './problem.js'
 
@@ -50,7 +56,8 @@ export type GroupedGemmPlanSpec<L extends GroupLayout = GroupLayout> = {
 /** Operands of one run, as the function of the layout takes them; `groups` is on the device. */
 export type GroupedGemmRun<L extends GroupLayout = GroupLayout> = {
   readonly a: GroupedOperand<L>
-  readonly b: GroupedOperand<L>
+  /** On a CPU also prepacked weights. */
+  readonly b: GroupedWeights<L>
   readonly out: Tensor
   /** groupIndex, groupOffsets or groupSizes. */
   readonly groups: Tensor<'i32'>
@@ -101,7 +108,7 @@ export class GroupedGemmPlan<L extends GroupLayout = GroupLayout> {
     const { layout, expectedM, validate } = spec
     const operands = { layout, problem, a, b, out, groups }
     const how = { expectedM, validate, groupsReady, awaited: false }
-    this.#prepared.enqueue(stream, { ...operands, ...how } as GroupedCall)
+    this.#prepared.enqueue(stream, { ...operands, ...how } as GroupedWeightsCall)
   }
 }
 

@@ -3,15 +3,18 @@
 import {
   DeviceError,
   type GemmProblem,
+  type GemmWeights,
   type GroupLayout,
   type OutDType,
+  PrepackedWeights,
   QuantizedTensor,
   requireGemmRecipes,
+  requireReadableWeights,
   requireSameDevice,
   ShapeError,
   showShape,
 } from '@deepgemm/core'
-import type { GroupedOperand, RowsLayout } from './call.js'
+import type { GroupedOperand, GroupedWeights, RowsLayout } from './call.js'
 import { type KGroupedMatrix, requireKGrouped } from './k-grouped-tensor.js'
 
 /** A problem of one of the MoE layouts. */
@@ -34,13 +37,13 @@ export type GroupedSpec = {
 export function groupedProblem<L extends GroupLayout>(
   layout: L,
   a: GroupedOperand<L>,
-  b: GroupedOperand<L>,
+  b: GroupedWeights<L>,
   spec: GroupedSpec,
 ): GroupedProblem {
   if (layout === 'k-grouped') {
     return kGroupedProblem(a as KGroupedMatrix, b as KGroupedMatrix, spec)
   }
-  return rowsProblem(layout, a as QuantizedTensor, b as QuantizedTensor, spec)
+  return rowsProblem(layout, a as QuantizedTensor, b as GemmWeights, spec)
 }
 
 /** Shape of D: [M, N], or with a leading group. */
@@ -60,12 +63,14 @@ export function expectedSize(
 function rowsProblem(
   layout: RowsLayout,
   a: QuantizedTensor,
-  b: QuantizedTensor,
+  b: GemmWeights,
   { out, accumulate }: GroupedSpec,
 ): GroupedProblem {
   requireQuantized('A', a)
-  requireQuantized('B', b)
+  if (b instanceof PrepackedWeights) b.requireLive()
+  else requireQuantized('B', b)
   requireSameDevice(a, b)
+  requireReadableWeights(b)
   const masked = layout === 'masked'
   const [k, groups] = [a.shape.at(-1) as number, b.shape[0] as number]
   const fits =

@@ -51,6 +51,7 @@ const OVERHEAD: readonly Column<OverheadRow>[] = [
 const GROUPED: readonly Column<GroupedRow>[] = [
   ['experts', (row) => row.name],
   ['layout', (row) => row.layout],
+  ['weights', (row) => (row.prepacked ? 'prepacked' : 'plain')],
   ['N x K', (row) => `${row.n}x${row.k}`],
   ['threads', (row) => row.threads],
   ['GFLOP/s', (row) => numeric(row.ours_gflops, 1)],

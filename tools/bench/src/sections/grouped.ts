@@ -3,9 +3,11 @@
 import {
   contiguousGroups,
   type Device,
+  type GemmWeights,
   packedOffsets,
   planGemm,
   planGroupedGemm,
+  prepackWeights,
   QuantizedTensor,
   Scales,
   type Tensor,
@@ -20,11 +22,18 @@ import { median, pairedRatio, rounded } from '../stats.js'
 const LAYOUTS = ['contiguous', 'packed', 'masked'] as const
 type Layout = (typeof LAYOUTS)[number]
 
+/** What is measured: a layout over plain or prepacked weights. */
+type Variant = { readonly layout: Layout; readonly prepacked: boolean }
+
+const VARIANTS: readonly Variant[] = [false, true].flatMap((prepacked) =>
+  LAYOUTS.map((layout) => ({ layout, prepacked })),
+)
+
 const DENSE = 'dense'
 
 type Product = Contestant & { dispose(): void }
 
-/** The rows of one case: every layout on a device of so many threads. */
+/** The rows of one case: every variant on a device of so many threads. */
 export async function measureGrouped(
   session: Session,
   threads: number,
@@ -36,15 +45,17 @@ export async function measureGrouped(
   const touched = sizes.filter((size) => size > 0).length * n * k
   const read = async (): Promise<number> => touched / (await machine.readBandwidth())
   using weights = await randomQuantized(device, [sizes.length, n, k], '128x128')
+  using packed = await prepackWeights(weights)
   const products: Product[] = [await denseProducts(device, item, weights)]
   try {
-    for (const layout of LAYOUTS) {
-      products.push(await groupedProduct(device, item, layout, weights))
+    for (const variant of VARIANTS) {
+      const b = variant.prepacked ? packed : weights
+      products.push(await groupedProduct(device, item, variant, b))
     }
     const contestants = [...products, { name: READ, run: read }]
     const samples = await measureRounds(contestants, session.options)
     const setting = { threads, isa: device.architecture }
-    return LAYOUTS.map((layout) => groupedRow(item, layout, setting, samples))
+    return VARIANTS.map((variant) => groupedRow(item, variant, setting, samples))
   } finally {
     for (const product of products) product.dispose()
   }
@@ -53,9 +64,10 @@ export async function measureGrouped(
 async function groupedProduct(
   device: Device,
   { sizes, n, k }: GroupedCase,
-  layout: Layout,
-  b: QuantizedTensor,
+  variant: Variant,
+  b: GemmWeights,
 ): Promise<Product> {
+  const { layout } = variant
   const rows = rowsInLayout(layout, sizes)
   const lead = layout === 'masked' ? [sizes.length, rows / sizes.length] : [rows]
   const m = { max: lead.at(-1) as number }
@@ -65,7 +77,7 @@ async function groupedProduct(
   const indices = groupData(layout, sizes)
   const groups = device.tensor(indices, { dtype: 'i32', shape: [indices.length] })
   return {
-    name: layout,
+    name: nameOf(variant),
     run: () =>
       timed(() => {
         plan.run({ a, b, out, groups })
@@ -75,6 +87,10 @@ async function groupedProduct(
       for (const tensor of [a, out, groups]) tensor.dispose()
     },
   }
+}
+
+function nameOf({ layout, prepacked }: Variant): string {
+  return prepacked ? `${layout}, prepacked` : layout
 }
 
 /** What tells a layout which rows belong to which group. */
@@ -120,14 +136,14 @@ function matrixOf({ values, scales }: QuantizedTensor, group: number): Quantized
 /** Pure: the row from the samples. */
 export function groupedRow(
   { name, sizes, n, k }: GroupedCase,
-  layout: Layout,
+  variant: Variant,
   setting: { readonly threads: number; readonly isa: string },
   samples: Samples,
 ): GroupedRow {
-  const ours = samplesOf(samples, layout)
+  const ours = samplesOf(samples, nameOf(variant))
   const tokens = sizes.reduce((sum, size) => sum + size, 0)
   return {
-    ...{ name, layout, groups: sizes.length, tokens, n, k },
+    ...{ name, ...variant, groups: sizes.length, tokens, n, k },
     ...setting,
     ours_gflops: rounded((2 * tokens * n * k) / median(ours) / 1e9),
     dense_ratio: rounded(pairedRatio(ours, samplesOf(samples, DENSE))),

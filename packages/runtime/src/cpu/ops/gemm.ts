@@ -1,41 +1,31 @@
-import {
-  type GemmProblem,
-  PrepackedWeights,
-  type QuantizedTensor,
-  type Tensor,
-} from '@deepgemm/core'
+import type { GemmProblem, GemmWeights, QuantizedTensor, Tensor } from '@deepgemm/core'
 import { OpArgs } from '../args.js'
 import type { CpuQueue } from '../queue.js'
-import { groupStride, pushOperand, pushOutput, pushPrepacked, pushWeights } from './operands.js'
-import { panelStride } from './prepack.js'
+import {
+  groupStride,
+  pushB,
+  pushOperand,
+  pushOutput,
+  pushWeights,
+  weightsStride,
+} from './operands.js'
 
 /** Operands of a product: both K-major, with f32 scales. */
 export type GemmOperands = {
   readonly a: QuantizedTensor
-  readonly b: QuantizedTensor
+  readonly b: GemmWeights
   readonly out: Tensor
 }
 
-/** Operands of a dense product, whose weights may be prepacked. */
-export type DenseOperands = Omit<GemmOperands, 'b'> & {
-  readonly b: QuantizedTensor | PrepackedWeights
-}
-
 /** Enqueues a dense product, or a batch of them. */
-export function cpuGemm(queue: CpuQueue, problem: GemmProblem, { a, b, out }: DenseOperands): void {
-  const isPrepacked = b instanceof PrepackedWeights
+export function cpuGemm(queue: CpuQueue, problem: GemmProblem, { a, b, out }: GemmOperands): void {
   const args = new OpArgs().numbers(problem.m, problem.n, problem.k)
   pushOperand(args, a)
-  if (isPrepacked) pushPrepacked(args, b)
-  else pushOperand(args, b)
+  pushB(args, b)
   pushOutput(args, out, problem.accumulate)
   args.number(problem.groups)
   args.numbers(groupStride(a.values), a.scales.gridStrides.group)
-  args.numbers(
-    isPrepacked ? panelStride(b) : groupStride(b.values),
-    b.scales.gridStrides.group,
-    groupStride(out),
-  )
+  args.numbers(weightsStride(b), b.scales.gridStrides.group, groupStride(out))
   args.enqueue('gemm', queue.device, queue.stream)
 }
 

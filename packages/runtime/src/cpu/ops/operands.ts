@@ -1,7 +1,8 @@
 import {
   blockOf,
+  type GemmWeights,
   type OutDType,
-  type PrepackedWeights,
+  PrepackedWeights,
   type QuantizedTensor,
   roundUp,
   type Scales,
@@ -28,17 +29,26 @@ export function pushOperand(args: OpArgs, { values, scales }: QuantizedTensor): 
   args.pointer(scales.tensor).numbers(grid.row, grid.col, blockOf(scales.recipe).rows)
 }
 
-/** Prepacked weights as the operand B: a row stride that no tensor has tells `read_operand`. */
-export function pushPrepacked(args: OpArgs, { panels, scales }: PrepackedWeights): void {
-  const grid = scales.gridStrides
-  args.pointer(panels).number(-1)
-  args.pointer(scales.tensor).numbers(grid.row, grid.col, blockOf(scales.recipe).rows)
+/** The operand B of `read_operand`: a row stride that no tensor has tells of prepacked weights. */
+export function pushB(args: OpArgs, b: GemmWeights): void {
+  if (!(b instanceof PrepackedWeights)) {
+    pushOperand(args, b)
+    return
+  }
+  const grid = b.scales.gridStrides
+  args.pointer(b.panels).number(-1)
+  args.pointer(b.scales.tensor).numbers(grid.row, grid.col, blockOf(b.scales.recipe).rows)
+}
+
+/** Elements from one matrix of weights to the next; 0 for a single one. */
+export function weightsStride(b: GemmWeights): number {
+  return groupStride(b instanceof PrepackedWeights ? b.panels : b.values)
 }
 
 /** The weights of all groups, as `read_weights` reads them. */
-export function pushWeights(args: OpArgs, weights: QuantizedTensor): void {
-  pushOperand(args, weights)
-  args.numbers(groupStride(weights.values), weights.scales.gridStrides.group)
+export function pushWeights(args: OpArgs, weights: GemmWeights): void {
+  pushB(args, weights)
+  args.numbers(weightsStride(weights), weights.scales.gridStrides.group)
   args.number(weights.shape[0] as number)
 }
 

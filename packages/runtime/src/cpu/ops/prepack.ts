@@ -1,9 +1,4 @@
-import {
-  type PrepackedWeights,
-  panelShape,
-  type QuantizedTensor,
-  type Tensor,
-} from '@deepgemm/core'
+import type { QuantizedTensor, Tensor } from '@deepgemm/core'
 import { OpArgs } from '../args.js'
 import type { CpuQueue } from '../queue.js'
 import { groupStride, rowStride } from './operands.js'
@@ -16,10 +11,4 @@ export function cpuPrepack(queue: CpuQueue, { values }: QuantizedTensor, panels:
   args.pointer(values).numbers(groupStride(values), rowStride(values))
   args.pointer(panels)
   args.enqueue('prepack', queue.device, queue.stream)
-}
-
-/** Elements from one matrix of prepacked weights to the next; 0 for a single one. */
-export function panelStride({ shape }: PrepackedWeights): number {
-  const [rows, cols] = panelShape(shape).slice(-2) as [number, number]
-  return shape.length === 3 ? rows * cols : 0
 }
