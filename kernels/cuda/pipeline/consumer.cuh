@@ -29,8 +29,6 @@ class Consumer {
       : arguments_(arguments), shared_(shared), place_(place) {}
 
   DEEPGEMM_DEVICE void run() {
-    // Scales are read, D and the workspace written only after the kernel before has finished.
-    ptx::wait_for_previous_kernel();
     const MathThread me = MathThread::current();
     const WorkShape shape = work_shape(arguments_);
     MainLoop<Config> loop(arguments_, shared_, me);
@@ -39,6 +37,9 @@ class Consumer {
     WorkList work(shape, place_.worker);
     for (Segment segment; ptx::uniform(work.next(segment)) != 0;) {
       const Corner corner = corner_of<Config>(arguments_, segment.tile, place_.rank);
+      // Scales are read, D and the workspace written only after the kernel before has finished;
+      // from the second segment on it has.
+      ptx::wait_for_previous_kernel();
       Sums<Config> sums = {};
       loop.run(segment, corner, sums);
       if (!segment.owns_tile()) {

@@ -44,14 +44,15 @@ class MainLoop {
     u32 k_block = ptx::uniform(segment.k_begin);
     const u32 k_end = ptx::uniform(segment.k_end);
     ring_ = {ptx::uniform(ring_.stage), ptx::uniform(ring_.parity)};
+    bool ready = false;
     while (k_block < k_end) {
       constexpr bool kWholeRing = Config::kUnroll == Config::kStages;
       if (Config::kUnroll > 1 && k_end - k_block >= Config::kUnroll &&
           (!kWholeRing || ring_.stage == 0)) {
-        burst<Config::kUnroll, kWholeRing>(k_block, blocks, sums);
+        ready = burst<Config::kUnroll, kWholeRing>(k_block, ready, blocks, sums);
         k_block += Config::kUnroll;
       } else {
-        burst<1, false>(k_block, blocks, sums);
+        ready = burst<1, false>(k_block, ready, blocks, sums);
         ++k_block;
       }
     }
@@ -59,9 +60,11 @@ class MainLoop {
 
  private:
   // kBlocks K blocks, with no wgmma in flight before or after. kWholeRing: they are all stages of
-  // the ring from the first on, so that every address is known to the compiler.
+  // the ring from the first on, so that every address is known to the compiler. `ready`: the first
+  // of them is known to be there; returns that of the one after them.
   template <int kBlocks, bool kWholeRing>
-  DEEPGEMM_DEVICE void burst(u32 k_block, BlockScales<Config>& blocks, Sums<Config>& sums) {
+  DEEPGEMM_DEVICE bool burst(u32 k_block, bool ready, BlockScales<Config>& blocks,
+                             Sums<Config>& sums) {
     float partial[Config::kAccumulators][T::kChunkRegisters];
     StepScales<Config> scales[Config::kAccumulators];
     u32 stage[Config::kAccumulators];
@@ -71,26 +74,34 @@ class MainLoop {
     for (int step = 0; step < kSteps; ++step) {
       const int block = step / T::kChunks;
       const int now = block % Config::kAccumulators;
-      if (step % T::kChunks == 0) {
+      const int chunk = step % T::kChunks;
+      if (chunk == 0) {
         stage[now] = kWholeRing ? block : ring_.stage;
-        blocks.take(block, scales[now].block);
-        ptx::barrier_wait(&shared_.full[stage[now]], ring_.parity);
+        if (!ready) ptx::barrier_wait(&shared_.full[stage[now]], ring_.parity);
         if constexpr (T::kLayout == Layout::kKGrouped) {
           clear_foreign_columns(shared_, stage[now], slice_.columns_of(k_block + block));
         }
-        scales[now].load(shared_, stage[now], me_);
         if constexpr (!kWholeRing) ring_.advance();
       }
-      multiply(partial[step % Config::kAccumulators], stage[now], step % T::kChunks);
+      multiply(partial[step % Config::kAccumulators], stage[now], chunk);
+      if (chunk == 0) {
+        blocks.take(block, scales[now].block);
+        scales[now].load(shared_, stage[now], me_);
+      }
       if (step == 0) blocks.read(k_block + kBlocks);
-      if constexpr (Config::kAccumulators == 1) {
-        ptx::wgmma_wait<0>();
-        finish(partial[0], scales[0], stage[0], step % T::kChunks, sums);
-      } else if (step > 0) {
-        const int before = step - 1;
-        const int then = before / T::kChunks % 2;
-        ptx::wgmma_wait<1>();
-        finish(partial[before % 2], scales[then], stage[then], before % T::kChunks, sums);
+      if (kWholeRing && step == kSteps - 1) ring_.parity ^= 1;
+      // The answer comes while sums are added.
+      constexpr int kRunning = Config::kAccumulators - 1;
+      ptx::wgmma_wait<kRunning>();
+      if (chunk == T::kChunks - 1) {
+        const u32 next = kWholeRing ? (block + 1) % kBlocks : ring_.stage;
+        ready = ptx::barrier_test(&shared_.full[next], ring_.parity);
+      }
+      if (step >= kRunning) {
+        const int done = step - kRunning;
+        const int then = done / T::kChunks % Config::kAccumulators;
+        finish(partial[done % Config::kAccumulators], scales[then], stage[then],
+               done % T::kChunks, sums);
       }
     }
     if constexpr (Config::kAccumulators == 2) {
@@ -99,13 +110,14 @@ class MainLoop {
       ptx::wgmma_wait<0>();
       finish(partial[kLast % 2], scales[kThen], stage[kThen], kLast % T::kChunks, sums);
     }
-    if constexpr (kWholeRing) ring_.parity ^= 1;
+    return ready;
   }
 
   // Walks through a segment of which the warp group has no rows: others wait for it.
   DEEPGEMM_DEVICE void idle(const Segment& segment) {
     for (u32 k_block = segment.k_begin; k_block < segment.k_end; ++k_block) {
       ptx::barrier_wait(&shared_.full[ring_.stage], ring_.parity);
+      __syncwarp();
       release(ring_.stage, 0, 0);
       ring_.advance();
     }
@@ -136,23 +148,18 @@ class MainLoop {
                               const StepScales<Config>& scales, u32 stage, int chunk,
                               Sums<Config>& sums) {
     ptx::hold(partial);
-    const bool last = chunk == T::kChunks - 1;
-    const float left = scales.left[T::kRowBlocks - 1][1];
-    if (last && !T::kRightVectors) release(stage, left, left);
     promote<Config>(sums[chunk], partial, scales, offset_, chunk);
-    // The last sums are made of the column scales that were read last.
-    constexpr int kEnd = T::kChunkRegisters;
-    const float(&sum)[kEnd] = sums[chunk];
-    if (last && T::kRightVectors) release(stage, sum[kEnd - 1], sum[most(kEnd - 5, 0)]);
+    if (chunk != T::kChunks - 1) return;
+    const float(&sum)[T::kChunkRegisters] = sums[chunk];
+    constexpr int kFirst = T::kRightVectors ? T::kChunkRegisters - 4 : 0;
+    release(stage, sum[kFirst + 1], sum[kFirst + 3]);
   }
 
-  // One arrival per math warp, at every block of the cluster that writes into this stage. The
-  // values come from the last reads of the stage.
+  // One arrival per math warp, at every block of the cluster that writes into this stage. `last_read`
+  // comes from the last reads of the stage; the warp is converged since it waited for its products.
   DEEPGEMM_DEVICE void release(u32 stage, float first, float second) {
-    __syncwarp();
-    if (me_.lane < T::kCluster) {
-      ptx::barrier_arrive_after<(T::kCluster > 1)>(empty_ + stage * sizeof(u64), first, second);
-    }
+    ptx::barrier_arrive_after<(T::kCluster > 1)>(first, second, zero_, empty_ + stage * sizeof(u64),
+                                                 me_.lane < T::kCluster);
   }
 
   // The first empty barrier of the block that this lane signals.
@@ -167,6 +174,7 @@ class MainLoop {
   u32 left_;   // descriptors of the warp group's rows in the first stage, and
   u32 right_;  // of the right operand there
   u32 empty_;
+  u32 zero_ = ptx::unknown_zero();
   Ring<Config::kStages> ring_;
   u32 offset_ = 0;
   SliceOfK slice_ = {};  // k-grouped: the group's

@@ -30,6 +30,13 @@ DEEPGEMM_DEVICE void arrive_threads(u32 barrier, u32 threads) {
 // such values alone is computed once per warp, beside the other threads' work.
 DEEPGEMM_DEVICE u32 uniform(u32 value) { return __shfl_sync(0xffffffffu, value, 0); }
 
+// Zero, which ptxas does not know: grids have one dimension.
+DEEPGEMM_DEVICE u32 unknown_zero() {
+  u32 zero;
+  asm("mov.u32 %0, %%ctaid.y;" : "=r"(zero));
+  return zero;
+}
+
 // elect.sync: true in one lane of a whole warp. Code under it is known to ptxas to run in one
 // thread, so that a copy needs no loop over the lanes.
 DEEPGEMM_DEVICE bool elect() {

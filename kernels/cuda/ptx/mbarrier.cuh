@@ -31,30 +31,46 @@ DEEPGEMM_DEVICE void barrier_arrive(u64* barrier) {
                : "memory");
 }
 
-// mbarrier.arrive, own block, or at an address from peer_address, not before the two values are in
-// their registers. An arrival alone overtakes reads of shared memory that are still under way. Both
-// branches arrive, so that no value can keep it from happening.
+// mbarrier.arrive, own block, or at an address from peer_address, by the lanes with `arrives`, not
+// before `value` is in its register: an arrival alone overtakes reads of shared memory that are
+// still under way. Every value is at least `zero`, but ptxas must not know that it is 0. No branch:
+// it would cost the warp as much as a third of its promotion.
 template <bool kPeer>
-DEEPGEMM_DEVICE void barrier_arrive_after(u32 barrier, float first, float second) {
+DEEPGEMM_DEVICE void barrier_arrive_after(float first, float second, u32 zero, u32 barrier, bool arrives) {
   if constexpr (kPeer) {
     asm volatile(
-        "{\n.reg .pred one, any;\n"
-        "setp.eq.b32 one, %1, 0x7fabcdef;\n"
-        "setp.eq.or.b32 any, %2, 0x7fabcdef, one;\n"
-        "@any mbarrier.arrive.shared::cluster.b64 _, [%0];\n"
-        "@!any mbarrier.arrive.shared::cluster.b64 _, [%0];\n}" ::"r"(barrier),
-        "f"(first), "f"(second)
+        "{\n.reg .pred now;\n"
+        "setp.ne.u32 now, %4, 0;\n"
+        "setp.ge.and.u32 now, %0, %2, now;\n"
+        "setp.ge.and.u32 now, %1, %2, now;\n"
+        "@now mbarrier.arrive.shared::cluster.b64 _, [%3];\n}" ::"r"(__float_as_uint(first)),
+        "r"(__float_as_uint(second)),
+        "r"(zero), "r"(barrier), "r"(static_cast<u32>(arrives))
         : "memory");
   } else {
     asm volatile(
-        "{\n.reg .pred one, any;\n"
-        "setp.eq.b32 one, %1, 0x7fabcdef;\n"
-        "setp.eq.or.b32 any, %2, 0x7fabcdef, one;\n"
-        "@any mbarrier.arrive.shared::cta.b64 _, [%0];\n"
-        "@!any mbarrier.arrive.shared::cta.b64 _, [%0];\n}" ::"r"(barrier),
-        "f"(first), "f"(second)
+        "{\n.reg .pred now;\n"
+        "setp.ne.u32 now, %4, 0;\n"
+        "setp.ge.and.u32 now, %0, %2, now;\n"
+        "setp.ge.and.u32 now, %1, %2, now;\n"
+        "@now mbarrier.arrive.shared::cta.b64 _, [%3];\n}" ::"r"(__float_as_uint(first)),
+        "r"(__float_as_uint(second)),
+        "r"(zero), "r"(barrier), "r"(static_cast<u32>(arrives))
         : "memory");
   }
+}
+
+// mbarrier.test_wait: whether the phase with this parity has completed.
+DEEPGEMM_DEVICE bool barrier_test(u64* barrier, u32 parity) {
+  u32 done;
+  asm volatile(
+      "{\n.reg .pred done;\n"
+      "mbarrier.test_wait.parity.shared::cta.b64 done, [%1], %2;\n"
+      "selp.u32 %0, 1, 0, done;\n}"
+      : "=r"(done)
+      : "r"(shared_address(barrier)), "r"(parity)
+      : "memory");
+  return done != 0;
 }
 
 // mbarrier.try_wait: returns once the phase with this parity has completed. On a fresh barrier
