@@ -1,7 +1,7 @@
 // What a launch passes to fp8_gemm: one struct, so that the host packs bytes once.
 #pragma once
 
-#include "base/types.cuh"
+#include "base/divisor.cuh"
 #include "tma/tensor_map.cuh"
 
 namespace deepgemm {
@@ -36,8 +36,16 @@ struct GemmArguments {
   const int* group_data;  // of a row, offsets, or sizes, as the layout has it
   u32 groups;
   u32 group_rows;  // rows of D from one group to the next: masked, k-grouped
+
+  // Dense products: what would be divisions before a block's first load, and after each tile.
+  Divisor band_tiles;   // by the number of tiles in a band
+  Divisor band_height;  // by the left tiles of a band
+  Divisor last_height;  // by those of the last band
+  Divisor k_blocks;     // by the K blocks of a tile
+  u32 share;            // K blocks of streamed tiles per worker,
+  u32 longer_shares;    // and how many workers have one more
 };
 
-static_assert(sizeof(GemmArguments) == 768, "the host packs 768 bytes of arguments");
+static_assert(sizeof(GemmArguments) == 832, "the host packs 832 bytes of arguments");
 
 }  // namespace deepgemm

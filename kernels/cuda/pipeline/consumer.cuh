@@ -34,7 +34,7 @@ class Consumer {
     MainLoop<Config> loop(arguments_, shared_, me);
     const typename StoreOf<Config>::Type out(arguments_, shared_, me);
     const PartialSums<Config> partials(arguments_, me, place_.rank);
-    WorkList work(shape, place_.worker);
+    WorkList work(shape, arguments_.k_blocks, place_.worker);
     for (Segment segment; ptx::uniform(work.next(segment)) != 0;) {
       const Corner corner = corner_of<Config>(arguments_, segment.tile, place_.rank);
       // Scales are read, D and the workspace written only after the kernel before has finished;

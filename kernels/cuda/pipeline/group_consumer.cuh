@@ -51,7 +51,8 @@ class GroupConsumer {
  private:
   DEEPGEMM_DEVICE void add_others(const GroupJob& job, const Segment& segment,
                                   const PartialSums<Config>& partials, Sums<Config>& sums) const {
-    const WorkShape shape = {job.streamed, job.k_blocks, arguments_.workers, job.streamed};
+    const WorkShape shape =
+        WorkShape::of(job.streamed, job.k_blocks, arguments_.workers, job.streamed);
     const u32 begin = segment.tile * segment.k_blocks;
     partials.add(shape, shape.worker_of(begin), place_.worker, sums);
   }

@@ -41,7 +41,7 @@ DEEPGEMM_DEVICE void find_jobs(const GemmArguments& arguments, SharedStorage<Con
   const u32 k_blocks = ceil_div(arguments.k, static_cast<u32>(kScaleBlock));
   const u32 streamed =
       streamed_of(static_cast<Streaming>(arguments.streamed_tiles), count, arguments.workers);
-  const WorkShape shape = {count, k_blocks, arguments.workers, streamed};
+  const WorkShape shape = WorkShape::of(count, k_blocks, arguments.workers, streamed);
   GroupWork work(shape, place.worker);
   const bool first_lane = threadIdx.x % kWarpThreads == 0;
   GroupJob job = {};

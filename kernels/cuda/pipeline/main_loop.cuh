@@ -100,8 +100,8 @@ class MainLoop {
       if (step >= kRunning) {
         const int done = step - kRunning;
         const int then = done / T::kChunks % Config::kAccumulators;
-        finish(partial[done % Config::kAccumulators], scales[then], stage[then],
-               done % T::kChunks, sums);
+        finish(partial[done % Config::kAccumulators], scales[then], stage[then], done % T::kChunks,
+               sums);
       }
     }
     if constexpr (Config::kAccumulators == 2) {
@@ -155,8 +155,9 @@ class MainLoop {
     release(stage, sum[kFirst + 1], sum[kFirst + 3]);
   }
 
-  // One arrival per math warp, at every block of the cluster that writes into this stage. `last_read`
-  // comes from the last reads of the stage; the warp is converged since it waited for its products.
+  // One arrival per math warp, at every block of the cluster that writes into this stage.
+  // `last_read` comes from the last reads of the stage; the warp is converged since it waited for
+  // its products.
   DEEPGEMM_DEVICE void release(u32 stage, float first, float second) {
     ptx::barrier_arrive_after<(T::kCluster > 1)>(first, second, zero_, empty_ + stage * sizeof(u64),
                                                  me_.lane < T::kCluster);

@@ -15,7 +15,9 @@ template <class Config>
 class Steps {
  public:
   DEEPGEMM_DEVICE Steps(const GemmArguments& arguments, SharedStorage<Config>&, BlockPlace place)
-      : arguments_(arguments), rank_(place.rank), work_(work_shape(arguments), place.worker) {}
+      : arguments_(arguments),
+        rank_(place.rank),
+        work_(work_shape(arguments), arguments.k_blocks, place.worker) {}
 
   // Goes to the next segment; false where there is none.
   DEEPGEMM_DEVICE bool open() {

@@ -51,8 +51,11 @@ using TileCorner = typename CornerOf<Tile<Config>::kGrouped>::Type;
 
 DEEPGEMM_DEVICE WorkShape work_shape(const GemmArguments& arguments) {
   return {arguments.left_tiles * arguments.right_tiles,
-          ceil_div(arguments.k, static_cast<u32>(kScaleBlock)), arguments.workers,
-          arguments.streamed_tiles};
+          ceil_div(arguments.k, static_cast<u32>(kScaleBlock)),
+          arguments.workers,
+          arguments.streamed_tiles,
+          arguments.share,
+          arguments.longer_shares};
 }
 
 // The blocks of a cluster stand side by side along the operand that they do not share.
@@ -61,8 +64,9 @@ DEEPGEMM_DEVICE Corner corner_of(const GemmArguments& arguments, u32 tile, u32 r
   using T = Tile<Config>;
   constexpr u32 kLeftBlocks = T::kSharesRight ? T::kCluster : 1;
   constexpr u32 kRightBlocks = T::kSharesLeft ? T::kCluster : 1;
-  const TilePlace place =
-      place_of_tile(tile, arguments.left_tiles, arguments.right_tiles, arguments.band);
+  const TileGrid grid = {arguments.left_tiles, arguments.right_tiles, arguments.band,
+                         arguments.band_tiles, arguments.band_height, arguments.last_height};
+  const TilePlace place = grid.place_of(tile);
   return {(place.left * kLeftBlocks + (T::kSharesRight ? rank : 0)) * T::kLeft,
           (place.right * kRightBlocks + (T::kSharesLeft ? rank : 0)) * T::kRight};
 }

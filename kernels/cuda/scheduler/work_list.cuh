@@ -12,7 +12,7 @@
 // owes at most one partial sum, so one slot of the workspace per worker is enough.
 #pragma once
 
-#include "base/types.cuh"
+#include "base/divisor.cuh"
 
 namespace deepgemm {
 
@@ -20,22 +20,25 @@ struct WorkShape {
   u32 tiles;
   u32 k_blocks;  // of 128, per tile
   u32 workers;
-  u32 streamed_tiles;  // at most tiles; times k_blocks it stays below 2^32
+  u32 streamed_tiles;  // at most tiles; times k_blocks it stays below 2^31
+  u32 share;           // units (K blocks of streamed tiles) of a worker's range
+  u32 longer_shares;   // the first ranges, one unit longer than the others
 
-  DEEPGEMM_ANYWHERE u32 units() const { return streamed_tiles * k_blocks; }
+  DEEPGEMM_ANYWHERE static WorkShape of(u32 tiles, u32 k_blocks, u32 workers, u32 streamed_tiles) {
+    const u32 units = streamed_tiles * k_blocks;
+    return {tiles, k_blocks, workers, streamed_tiles, units / workers, units % workers};
+  }
 
-  // First unit (K block of a streamed tile) of a worker's range; the range ends at the next one's.
-  // The first units() % workers ranges are one longer than the others.
+  // First unit of a worker's range; the range ends at the next one's.
   DEEPGEMM_ANYWHERE u32 first_unit(u32 worker) const {
-    return worker * (units() / workers) + least(worker, units() % workers);
+    return worker * share + least(worker, longer_shares);
   }
 
   // The worker in whose range a unit lies.
   DEEPGEMM_ANYWHERE u32 worker_of(u32 unit) const {
-    const u32 length = units() / workers;
-    const u32 longer = units() % workers * (length + 1);
-    if (unit < longer) return unit / (length + 1);
-    return units() % workers + (unit - longer) / length;
+    const u32 longer = longer_shares * (share + 1);
+    if (unit < longer) return unit / (share + 1);
+    return longer_shares + (unit - longer) / share;
   }
 };
 
@@ -51,17 +54,17 @@ struct Segment {
 
 class WorkList {
  public:
-  DEEPGEMM_ANYWHERE WorkList(const WorkShape& shape, u32 worker)
-      : shape_(shape), whole_tile_(shape.streamed_tiles + worker) {
-    if (shape.streamed_tiles == 0) return;  // no divisions before the first load
-    range_begin_ = shape.first_unit(worker);
-    range_rest_ = shape.first_unit(worker + 1);
-  }
+  DEEPGEMM_ANYWHERE WorkList(const WorkShape& shape, Divisor by_k_blocks, u32 worker)
+      : shape_(shape),
+        by_k_blocks_(by_k_blocks),
+        range_begin_(shape.first_unit(worker)),
+        range_rest_(shape.first_unit(worker + 1)),
+        whole_tile_(shape.streamed_tiles + worker) {}
 
   // False, and `segment` unchanged, when there is no more.
   DEEPGEMM_ANYWHERE bool next(Segment& segment) {
     if (range_rest_ > range_begin_) {
-      const u32 tile = (range_rest_ - 1) / shape_.k_blocks;
+      const u32 tile = by_k_blocks_.quotient(range_rest_ - 1);
       const u32 tile_begin = tile * shape_.k_blocks;
       const u32 begin = most(tile_begin, range_begin_);
       segment = {tile, begin - tile_begin, range_rest_ - tile_begin, shape_.k_blocks};
@@ -76,8 +79,9 @@ class WorkList {
 
  private:
   WorkShape shape_;
-  u32 range_begin_ = 0;
-  u32 range_rest_ = 0;  // units of the range not walked yet end here
+  Divisor by_k_blocks_;
+  u32 range_begin_;
+  u32 range_rest_;  // units of the range not walked yet end here
   u32 whole_tile_;
 };
 

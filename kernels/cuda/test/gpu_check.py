@@ -108,6 +108,12 @@ def tensor_map(tensor, dtype, extents, row_bytes, box, swizzle):
     return ctypes.string_at(place, 128)
 
 
+def divisor(value):
+    """The multiplier and the shift of kernels/cuda/base/divisor.cuh."""
+    shift = 31 + (value - 1).bit_length()
+    return -(-2**shift // value), shift
+
+
 def arguments(kernel, problem, out, workspace, streaming, band):
     """The bytes of GemmArguments, and the blocks of the grid."""
     m, n, k = problem.m, problem.n, problem.k
@@ -136,11 +142,14 @@ def arguments(kernel, problem, out, workspace, streaming, band):
     streamed = {'whole': 0, 'tail': min(tiles, tail), 'all': tiles}[streaming]
     workers = min(workers, tiles * problem.k_blocks if streamed else tiles)
     partials, flags = workspace
+    units = streamed * problem.k_blocks
+    divisors = (divisor(band * right_tiles), divisor(band), divisor(left_tiles % band or band),
+                divisor(problem.k_blocks))
     numbers = struct.pack(
-        '<QQQQqIIIIIIIIII', problem.scales_b.data_ptr(), out.data_ptr(), partials.data_ptr(),
+        '<QQQQqIIIIIIIIII16x10I', problem.scales_b.data_ptr(), out.data_ptr(), partials.data_ptr(),
         flags.data_ptr(), n, problem.scales_b.shape[1], left, right, k, left_tiles, right_tiles, band,
-        workers, streamed, random.randint(0, 1))
-    return (b''.join(maps) + numbers).ljust(768, b'\0'), workers * kernel.cluster
+        workers, streamed, random.randint(0, 1), *sum(divisors, ()), units // workers, units % workers)
+    return (b''.join(maps) + numbers).ljust(832, b'\0'), workers * kernel.cluster
 
 
 class Attribute(ctypes.Structure):
@@ -153,9 +162,9 @@ class Launch(ctypes.Structure):
 
 
 def launch(kernel, packed, grid):
-    buffer = ctypes.create_string_buffer(768 + 64)
+    buffer = ctypes.create_string_buffer(832 + 64)
     place = ctypes.addressof(buffer) + 63 & ~63
-    ctypes.memmove(place, packed, 768)
+    ctypes.memmove(place, packed, 832)
     attributes = (Attribute * 1)()
     attributes[0].id = 4  # cluster dimension
     attributes[0].value[0:3] = [kernel.cluster, 1, 1]

@@ -202,16 +202,16 @@ def arguments(kernel, problem, out, workspace, streaming, band, ready=0):
         '<QQQQqIIIIIIIIIIQII', problem.scales_b.data_ptr(), out.data_ptr(), partials.data_ptr(),
         flags.data_ptr(), n, problem.scales_b.shape[1], *extents, k, left, right, band, workers,
         STREAMING[streaming], ready, problem.data.data_ptr(), problem.groups, problem.group_rows())
-    return (b''.join(maps) + numbers).ljust(768, b'\0'), workers * kernel.cluster
+    return (b''.join(maps) + numbers).ljust(832, b'\0'), workers * kernel.cluster
 
 
 class Prepared:
     """A launch that can be repeated, also while a stream captures."""
 
     def __init__(self, kernel, packed, grid, programmatic=False):
-        self.buffer = ctypes.create_string_buffer(768 + 64)
+        self.buffer = ctypes.create_string_buffer(832 + 64)
         place = ctypes.addressof(self.buffer) + 63 & ~63
-        ctypes.memmove(place, packed, 768)
+        ctypes.memmove(place, packed, 832)
         self.pointer = (ctypes.c_void_p * 1)(place)
         self.attributes = (dense.Attribute * 2)()
         self.attributes[0].id = 4  # cluster dimension

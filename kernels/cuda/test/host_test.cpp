@@ -25,10 +25,31 @@ void report(const char* name, bool fine) {
   all_fine = all_fine && fine;
 }
 
+Divisor divisor_of(u32 value) {
+  u32 shift = 31;
+  while (u64{1} << (shift - 31) < value) ++shift;
+  return {static_cast<u32>(((u64{1} << shift) + value - 1) / value), shift};
+}
+
+bool quotients_are_exact() {
+  std::mt19937 random(11);
+  const auto fits = [](u32 number, u32 value) {
+    return number >= 1u << 31 || divisor_of(value).quotient(number) == number / value;
+  };
+  for (int i = 0; i < 300000; ++i) {
+    const u32 value = 1 + (random() >> 1 >> random() % 31);
+    const u32 multiple = static_cast<u32>(random() % ((1u << 31) / value + 1)) * value;
+    const u32 number = random() >> 1;
+    if (!fits(number, value) || !fits(multiple, value)) return false;
+    if (multiple > 0 && !fits(multiple - 1, value)) return false;
+  }
+  return fits(0x7fffffff, 1) && fits(0x7fffffff, 0x7fffffff) && fits(0x7ffffffe, 0x7fffffff);
+}
+
 std::vector<std::vector<Segment>> deal(const WorkShape& shape) {
   std::vector<std::vector<Segment>> dealt(shape.workers);
   for (u32 worker = 0; worker < shape.workers; ++worker) {
-    WorkList list(shape, worker);
+    WorkList list(shape, divisor_of(shape.k_blocks), worker);
     for (Segment segment; list.next(segment);) dealt[worker].push_back(segment);
   }
   return dealt;
@@ -91,9 +112,9 @@ bool holds_for_random_shapes(Check check) {
   std::mt19937 random(7);
   const auto upto = [&](u32 most) { return 1 + static_cast<u32>(random() % most); };
   for (int i = 0; i < 3000; ++i) {
-    WorkShape shape{upto(60), upto(40), upto(40), 0};
-    shape.streamed_tiles = static_cast<u32>(random() % (shape.tiles + 1));
-    if (!check(shape)) return false;
+    const u32 tiles = upto(60);
+    const u32 streamed = static_cast<u32>(random() % (tiles + 1));
+    if (!check(WorkShape::of(tiles, upto(40), upto(40), streamed))) return false;
   }
   return true;
 }
@@ -101,7 +122,7 @@ bool holds_for_random_shapes(Check check) {
 bool shares_are_even(const WorkShape& shape) {
   for (u32 worker = 0; worker < shape.workers; ++worker) {
     const u32 share = shape.first_unit(worker + 1) - shape.first_unit(worker);
-    const u32 least_share = shape.units() / shape.workers;
+    const u32 least_share = shape.streamed_tiles * shape.k_blocks / shape.workers;
     if (share != least_share && share != least_share + 1) return false;
   }
   return true;
@@ -111,9 +132,14 @@ bool every_place_has_one_tile() {
   for (u32 left = 1; left < 24; ++left) {
     for (u32 right = 1; right < 24; ++right) {
       for (u32 band = 1; band <= left; ++band) {
+        const u32 last = left % band == 0 ? band : left % band;
+        const TileGrid grid = {
+            left, right, band, divisor_of(band * right), divisor_of(band), divisor_of(last)};
         std::set<std::pair<u32, u32>> places;
         for (u32 tile = 0; tile < left * right; ++tile) {
           const TilePlace place = place_of_tile(tile, left, right, band);
+          const TilePlace same = grid.place_of(tile);
+          if (same.left != place.left || same.right != place.right) return false;
           if (place.left >= left || place.right >= right) return false;
           places.insert({place.left, place.right});
         }
@@ -243,7 +269,7 @@ bool the_last_rounds_are_streamed() {
 bool group_work_turns() {
   for (u32 workers : {1u, 2u, 66u, 132u}) {
     for (u32 streamed : {0u, 7u, 70u}) {
-      const WorkShape shape = {70 + 3 * workers + 1, 5, workers, streamed};
+      const WorkShape shape = WorkShape::of(70 + 3 * workers + 1, 5, workers, streamed);
       std::map<std::pair<u32, u32>, int> seen;
       for (u32 worker = 0; worker < workers; ++worker) {
         GroupWork work(shape, worker);
@@ -281,6 +307,7 @@ int main() {
   report("bytes outside become zero", bytes_outside_become_zero());
   report("the last rounds are streamed", the_last_rounds_are_streamed());
   report("the workers of a grouped product take turns", group_work_turns());
+  report("divisors divide", quotients_are_exact());
   report("a work list covers every K block of every tile once",
          holds_for_random_shapes(covers_everything_once));
   report("owners ask for the partial sums that are owed, after paying their own",

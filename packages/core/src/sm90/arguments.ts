@@ -1,9 +1,10 @@
 /**
  * Where the members of `GemmArguments` lie (`kernels/cuda/entry/arguments.cuh`, which checks the
- * same numbers). Tensor maps take 128 bytes, addresses and strides 8, counts 4.
+ * same numbers). Tensor maps take 128 bytes, addresses, strides and divisors 8,
+ * counts 4.
  */
 export const SM90_ARGUMENTS = {
-  bytes: 768,
+  bytes: 832,
   left: 0,
   right: 128,
   leftScales: 256,
@@ -27,4 +28,10 @@ export const SM90_ARGUMENTS = {
   groupData: 720,
   groups: 728,
   groupRows: 732,
+  bandTiles: 736,
+  bandHeight: 744,
+  lastHeight: 752,
+  kBlocks: 760,
+  share: 768,
+  longerShares: 772,
 } as const

@@ -1,6 +1,7 @@
 import { BLOCK } from '../recipe.js'
 import { ceilDiv } from '../shape.js'
 import type { Sm90Config } from './config.js'
+import { type Divisor, divisor } from './divisor.js'
 import { clusterSize, clusterTile, mathWarpGroups } from './tile.js'
 
 /** Extents of D = A × Bᵀ. */
@@ -69,6 +70,32 @@ export function sm90Schedule(
   }
 }
 
+/** What saves the kernel its divisions, for a product with tiles of `kBlocks` blocks of K. */
+export type Sm90Divisions = {
+  readonly bandTiles: Divisor
+  readonly bandHeight: Divisor
+  readonly lastHeight: Divisor
+  readonly kBlocks: Divisor
+  /** K blocks of streamed tiles per worker. */
+  readonly share: number
+  /** Workers whose share is one longer. */
+  readonly longerShares: number
+}
+
+export function sm90Divisions(schedule: Sm90Schedule, k: number): Sm90Divisions {
+  const { leftTiles, rightTiles, band, workers, streamedTiles } = schedule
+  const kBlocks = ceilDiv(k, BLOCK)
+  const units = streamedTiles * kBlocks
+  return {
+    bandTiles: divisor(band * rightTiles),
+    bandHeight: divisor(band),
+    lastHeight: divisor(leftTiles % band || band),
+    kBlocks: divisor(kBlocks),
+    share: Math.floor(units / workers),
+    longerShares: units % workers,
+  }
+}
+
 function streamedOf(
   streaming: Sm90Streaming,
   tiles: number,
@@ -77,6 +104,6 @@ function streamedOf(
 ): number {
   const tail = tiles % workers === 0 ? 0 : (tiles % workers) + workers
   const streamed = streaming === 'whole' ? 0 : streaming === 'all' ? tiles : Math.min(tiles, tail)
-  // The kernel counts streamed K blocks in 32 bits.
-  return streamed * kBlocks < 2 ** 32 ? streamed : 0
+  // The kernel divides streamed K blocks as numbers below 2^31.
+  return streamed * kBlocks < 2 ** 31 ? streamed : 0
 }

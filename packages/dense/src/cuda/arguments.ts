@@ -1,10 +1,12 @@
 import type { GemmProblem, QuantizedTensor, Tensor } from '@deepgemm/core'
 import {
   clusterSize,
+  type Divisor,
   isStaged,
   operandExtents,
   type Sm90Choice,
   type Sm90Config,
+  sm90Divisions,
   sm90TensorMaps,
   sm90Threads,
   type TensorMapSpec,
@@ -52,7 +54,8 @@ export function gemmArguments(
   map(list, left.scales.tensor, maps.leftScales)
   map(list, right.scales.tensor, maps.rightScales)
   map(list, out, maps.out)
-  return list
+  const divisions = sm90Divisions(schedule, problem.k)
+  list
     .pointer(blockScales)
     .pointer(out)
     .pointer(workspace?.partials)
@@ -68,6 +71,18 @@ export function gemmArguments(
     .u32(schedule.workers)
     .u32(schedule.streamedTiles)
     .u32(weightsReady ? 1 : 0)
+    .pointer(undefined)
+    .u32(0)
+    .u32(0)
+  divided(list, divisions.bandTiles)
+  divided(list, divisions.bandHeight)
+  divided(list, divisions.lastHeight)
+  divided(list, divisions.kBlocks)
+  return list.u32(divisions.share).u32(divisions.longerShares)
+}
+
+function divided(list: ArgumentList, { multiplier, shift }: Divisor): void {
+  list.u32(multiplier).u32(shift)
 }
 
 /** The tensors whose addresses `gemmArguments` has, in their order. */

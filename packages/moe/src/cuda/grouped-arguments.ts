@@ -2,6 +2,7 @@ import type { Tensor } from '@deepgemm/core'
 import {
   clusterSize,
   type GroupedExtents,
+  SM90_ARGUMENTS,
   type Sm90Choice,
   sm90GroupedMaps,
   sm90Threads,
@@ -49,7 +50,7 @@ export function groupedArguments(
   map(list, rightScales, maps.rightScales)
   map(list, out, maps.out)
   const hasBlocks = layout !== 'k-grouped'
-  return list
+  list
     .pointer(hasBlocks ? scales.b : undefined)
     .pointer(out)
     .pointer(workspace?.partials)
@@ -68,6 +69,9 @@ export function groupedArguments(
     .pointer(groups)
     .u32(extents.groups)
     .u32(layout === 'masked' || layout === 'k-grouped' ? extents.m : 0)
+  // The host does not know the number of tiles: it has no divisors for the kernel.
+  for (let at = SM90_ARGUMENTS.bandTiles; at <= SM90_ARGUMENTS.longerShares; at += 4) list.u32(0)
+  return list
 }
 
 function slicedScaleBytes({ a, b }: GroupedScales): { a: number; b: number; rows: number } {

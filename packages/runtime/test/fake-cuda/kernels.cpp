@@ -77,7 +77,7 @@ constexpr Kernel kKernels[] = {
     {"fill", fill},
     {"copy", copy},
     {"store_struct", store_struct},
-    {"fp8_gemm", keep_arguments<768>},
+    {"fp8_gemm", keep_arguments<832>},
     {"quantize_rows", keep_arguments<120>},
     {"quantize_tile", keep_arguments<120>},
     {"dequantize", keep_arguments<128>},
