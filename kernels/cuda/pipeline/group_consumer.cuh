@@ -21,7 +21,7 @@ class GroupConsumer {
   DEEPGEMM_DEVICE void run() {
     ptx::wait_for_previous_kernel();
     const MathThread me = MathThread::current();
-    MainLoop<Config> loop(arguments_, shared_, me);
+    MainLoop<Config> loop(shared_, me);
     const GroupStore<Config> out(arguments_, shared_, me);
     const PartialSums<Config> partials(arguments_, me, place_.rank);
     JobReader jobs(shared_.jobs);
@@ -30,10 +30,10 @@ class GroupConsumer {
       if (job.flags & GroupJob::kEnd) break;
       const Segment segment = {job.tile, job.k_begin, job.k_end, job.k_blocks};
       Sums<Config> sums = {};
-      loop.run(
-          segment,
-          {job.left, job.right, job.group, job.work_end, job.k_size, job.k_first % kColumnGrain},
-          sums);
+      const GroupCorner corner = {job.left,     job.right,  job.group,
+                                  job.work_end, job.k_size, job.k_first % kColumnGrain};
+      BlockScales<Config> blocks(arguments_, corner, me, segment);
+      loop.run(segment, corner, blocks, sums);
       if (kWhole || segment.owns_tile()) {
         if (!kWhole && !segment.is_whole()) add_others(job, segment, partials, sums);
         out.store(job, sums);

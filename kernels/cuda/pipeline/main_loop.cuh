@@ -23,22 +23,20 @@ class MainLoop {
   using T = Tile<Config>;
 
  public:
-  DEEPGEMM_DEVICE MainLoop(const GemmArguments& arguments, SharedStorage<Config>& shared,
-                           const MathThread& me)
-      : arguments_(arguments),
-        shared_(shared),
+  DEEPGEMM_DEVICE MainLoop(SharedStorage<Config>& shared, const MathThread& me)
+      : shared_(shared),
         me_(me),
         left_(ptx::uniform(descriptor_low(ptx::shared_address(shared.left[0]) +
                                           me.group * T::kGroupRows * kRowBytes))),
         right_(ptx::uniform(descriptor_low(ptx::shared_address(shared.right[0])))),
         empty_(empty_address(shared, me)) {}
 
+  // `blocks` are the segment's.
   DEEPGEMM_DEVICE void run(const Segment& segment, const TileCorner<Config>& corner,
-                           Sums<Config>& sums) {
+                           BlockScales<Config>& blocks, Sums<Config>& sums) {
     if constexpr (T::kGrouped && !Config::kSwapped && T::kLayout != Layout::kKGrouped) {
       if (corner.left + me_.group * T::kGroupRows >= corner.work_end) return idle(segment);
     }
-    BlockScales<Config> blocks(arguments_, corner, me_, segment);
     offset_ = corner.right % kScaleBlock;
     if constexpr (T::kLayout == Layout::kKGrouped) slice_ = {corner.k_size, corner.k_shift};
     u32 k_block = ptx::uniform(segment.k_begin);
@@ -169,7 +167,6 @@ class MainLoop {
     return T::kCluster == 1 ? own : ptx::peer_address(own, me.lane % T::kCluster);
   }
 
-  const GemmArguments& arguments_;
   SharedStorage<Config>& shared_;
   MathThread me_;
   u32 left_;   // descriptors of the warp group's rows in the first stage, and
