@@ -37,7 +37,8 @@ struct GemmArguments {
   u32 groups;
   u32 group_rows;  // rows of D from one group to the next: masked, k-grouped
 
-  // Dense products: what would be divisions before a block's first load, and after each tile.
+  // What would be divisions before a block's first load, and after each tile: dense products, and
+  // for the place of a tile k-grouped ones.
   Divisor band_tiles;   // by the number of tiles in a band
   Divisor band_height;  // by the left tiles of a band
   Divisor last_height;  // by those of the last band

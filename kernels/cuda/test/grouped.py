@@ -198,10 +198,15 @@ def arguments(kernel, problem, out, workspace, streaming, band, ready=0):
     per_sm = kernel.members['kBlocksPerSm'] if streaming == 'whole' else 1
     workers = sms * per_sm // kernel.cluster
     partials, flags = workspace
+    # Slices of K have the tiles of dense products; of other layouts only the GPU knows the tiles.
+    divisors = ((band * right, band, left % band or band, ceil_div(k, 128))
+                if problem.layout == 'k-grouped' else ())
+    divided = sum((dense.divisor(value) for value in divisors), ()) or (0,) * 8
     numbers = struct.pack(
-        '<QQQQqIIIIIIIIIIQII', problem.scales_b.data_ptr(), out.data_ptr(), partials.data_ptr(),
+        '<QQQQqIIIIIIIIIIQII8I', problem.scales_b.data_ptr(), out.data_ptr(), partials.data_ptr(),
         flags.data_ptr(), n, problem.scales_b.shape[1], *extents, k, left, right, band, workers,
-        STREAMING[streaming], ready, problem.data.data_ptr(), problem.groups, problem.group_rows())
+        STREAMING[streaming], ready, problem.data.data_ptr(), problem.groups, problem.group_rows(),
+        *divided)
     return (b''.join(maps) + numbers).ljust(832, b'\0'), workers * kernel.cluster
 
 

@@ -32,7 +32,9 @@ describe.each(await availableDevices(Device))('a k-grouped product on $kind', (k
     // A slice of two columns, once beyond a bound that did not know how tensor cores add.
     const short = { sizes: [11, 2], m: 59, n: 64, seed: -1700609908 }
     const plain = { scaleDType: 'f32', out: 'f32', accumulate: false, onDevice: false } as const
-    const examples: [KGroupedCase][] = [[{ ...short, ...plain }]]
+    // More tiles than one along both operands, whichever the config.
+    const wide = { sizes: [40, 0, 130], m: 300, n: 520, seed: 7 }
+    const examples: [KGroupedCase][] = [[{ ...short, ...plain }], [{ ...wide, ...plain }]]
     await fc.assert(
       fc.asyncProperty(cases, (spec) => checkKGrouped(device, spec)),
       { numRuns, examples },

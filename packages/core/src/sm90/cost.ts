@@ -13,72 +13,78 @@ import { mathWarpGroups } from './tile.js'
 export type Sm90Device = { readonly multiprocessors: number }
 
 /**
- * Microseconds and bytes per microsecond, fitted to the times of 2,354 launches on one H100 (132
+ * Microseconds and bytes per microsecond, fitted to the times of 2,705 launches on one H100 (132
  * multiprocessors; docs/benchmarks/h100-sweep.jsonl) so that what the model chooses is close to the
- * fastest: 1.0 % slower in the mean, 7.6 % at worst. Single times are off by 20 %.
+ * fastest: 1.6 % slower in the mean, 10 % at worst. Single times are off by 20 %.
  */
 export const figures = {
   /** Multiply-adds of one multiprocessor per microsecond, operands at hand: 4096 per clock at 1755 MHz. */
   multiplyAdds: 7_188_480,
   /** Time of the products with their promotion over that of the products alone, by kind of tile. */
   slack: {
-    tokens: 5.344,
-    half: 1.937,
-    narrow: 2.252,
-    plain: 1.194,
-    alternating: 1.237,
-    large: 1.134,
-    tall: 1.21,
+    tokens: 5.455,
+    half: 1.921,
+    narrow: 2.035,
+    plain: 1.217,
+    alternating: 1.101,
+    large: 1.116,
+    tall: 1.138,
   },
   /** From full stage to empty stage when nothing else limits. */
   latency: {
-    tokens: 0.1003,
-    half: 0.2418,
-    narrow: 0.1657,
-    plain: 0.2294,
-    alternating: 0.1329,
-    large: 0.5004,
-    tall: 1.174,
+    tokens: 0.03399,
+    half: 0.2163,
+    narrow: 0.191,
+    plain: 0.226,
+    alternating: 0.1456,
+    large: 0.08589,
+    tall: 1.138,
   },
   /** What enters one multiprocessor's shared memory, and its change where a cluster shares loads. */
-  fill: 100_000,
-  sharedFill: 0.9065,
+  fill: 103_000,
+  sharedFill: 1.174,
   /** Share of the shorter of products and loads that the longer one does not hide. */
-  unhidden: 0.2533,
+  unhidden: 0.1965,
   /** Of a tile besides its K blocks: fixed, and for 128 × 128 outputs of bf16. */
-  tileFixed: 0.4611,
-  tileOutputs: 0.9439,
+  tileFixed: 0.4816,
+  tileOutputs: 0.9003,
   /** Handing over a partial sum: fixed, and bytes that the owner reads. */
-  handOver: 2.582,
-  partialFill: 9_960,
+  handOver: 2.858,
+  partialFill: 12_410,
   /** No bandwidth: at the memory's 3.3e6 this bound would hide what tells configs apart. */
-  memory: 10_490_000,
+  memory: 25_830_000,
   /** What one multiprocessor draws from memory, however many loads it has in flight. */
-  memoryShare: 43_930,
-  launch: 1.964,
+  memoryShare: 44_820,
+  launch: 2.304,
 } as const
 
 /** Where single shapes of tiles differ from their kind: factors of a K block's and a tile's time. */
 const shapes: Readonly<Record<string, { readonly step?: number; readonly tile?: number }>> = {
-  '128x112': { step: 0.98, tile: 1.22 },
-  '128x128': { step: 0.91, tile: 1.22 },
-  '128x144': { step: 0.91, tile: 1.2 },
-  '128x160': { step: 1.01 },
-  '128x176': { step: 1.05 },
-  '128x192 right': { step: 0.91, tile: 0.82 },
-  '128x64': { step: 0.87 },
-  '128x80': { step: 1.08 },
+  '128x112': { step: 1.08 },
+  '128x112 alternating': { step: 0.96, tile: 0.92 },
+  '128x128': { step: 0.93, tile: 0.82 },
+  '128x128 alternating': { tile: 0.82 },
+  '128x128 right': { step: 1.01 },
+  '128x144': { step: 1.03 },
+  '128x176': { step: 1.01 },
+  '128x192 right': { step: 0.84, tile: 0.88 },
+  '128x64 alternating': { step: 0.85 },
+  '128x80': { step: 1.02 },
   '128x96': { step: 1.09 },
-  '192x128': { step: 0.83 },
-  '256x128': { step: 0.82, tile: 1.22 },
-  '256x128 left': { tile: 1.18 },
+  '128x96 alternating': { step: 1.09 },
+  '256x128': { step: 0.88, tile: 1.22 },
+  '256x128 left': { step: 1.08, tile: 1.15 },
+  '256x64': { step: 0.89 },
   '256x96': { step: 1.07 },
-  '64x32 twice': { step: 0.86 },
-  '64x48': { step: 1.22 },
-  '64x64': { step: 0.96 },
-  'swapped 64x16 twice': { step: 0.95 },
-  'swapped 64x24 twice': { step: 1.19 },
-  'swapped 64x64 twice': { step: 1.02 },
+  '64x128 alternating': { step: 0.82, tile: 0.82 },
+  '64x32 alternating': { step: 0.87 },
+  '64x48 alternating': { step: 1.22 },
+  '64x64 alternating': { tile: 1.22 },
+  '64x96 alternating': { step: 1.2 },
+  'swapped 64x16 twice': { step: 0.89, tile: 1.22 },
+  'swapped 64x24 twice': { step: 1.2 },
+  'swapped 64x64 twice': { step: 1.05 },
+  'swapped 64x8 twice': { tile: 0.82 },
 }
 
 export type Sm90Cost = {
@@ -114,11 +120,11 @@ function kindOf(config: Sm90Config): Kind {
 }
 
 function factorsOf(config: Sm90Config): { readonly step: number; readonly tile: number } {
-  const { blockLeft, blockRight, multicast, blocksPerSm, swapped } = config
-  if (kindOf(config) === 'alternating') return { step: 1, tile: 1 }
+  const { blockLeft, blockRight, multicast, accumulators, blocksPerSm, swapped } = config
   const cluster = multicast === 'none' ? '' : ` ${multicast}`
+  const alternating = accumulators === 2 && !swapped ? ' alternating' : ''
   const twice = blocksPerSm === 2 ? ' twice' : ''
-  const name = `${swapped ? 'swapped ' : ''}${blockLeft}x${blockRight}${cluster}${twice}`
+  const name = `${swapped ? 'swapped ' : ''}${blockLeft}x${blockRight}${cluster}${alternating}${twice}`
   return { step: 1, tile: 1, ...shapes[name] }
 }
 

@@ -52,7 +52,10 @@ const plainTiles: readonly Shape[] = [
   ...[128, 160, 192].map((blockRight) => ({
     ...{ ...base, blockLeft: 128, blockRight, multicast: 'right' as const },
   })),
-  { ...base, blockLeft: 128, blockRight: 128, accumulators: 2 as const },
+  ...[64, 96, 112, 128].map((blockRight) => ({
+    ...{ ...base, accumulators: 2 as const },
+    ...{ blockLeft: 128, blockRight },
+  })),
 ]
 
 /**
@@ -61,7 +64,7 @@ const plainTiles: readonly Shape[] = [
  * load the rows of others.
  */
 const narrowTiles: readonly Shape[] = [
-  ...[16, 32, 48, 64, 96].map((blockRight) => ({
+  ...[16, 32, 48, 64, 96, 128].map((blockRight) => ({
     ...{ ...base, accumulators: 2 as const },
     ...{ blockLeft: 64, blockRight },
   })),

@@ -96,6 +96,13 @@ export function sm90Divisions(schedule: Sm90Schedule, k: number): Sm90Divisions 
   }
 }
 
+/** The divisions as the kernel's arguments have them, in their order. */
+export function sm90DivisionNumbers(divisions: Sm90Divisions): readonly number[] {
+  const { bandTiles, bandHeight, lastHeight, kBlocks, share, longerShares } = divisions
+  const divisors = [bandTiles, bandHeight, lastHeight, kBlocks]
+  return [...divisors.flatMap(({ multiplier, shift }) => [multiplier, shift]), share, longerShares]
+}
+
 function streamedOf(
   streaming: Sm90Streaming,
   tiles: number,

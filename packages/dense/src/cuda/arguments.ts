@@ -1,11 +1,11 @@
 import type { GemmProblem, QuantizedTensor, Tensor } from '@deepgemm/core'
 import {
   clusterSize,
-  type Divisor,
   isStaged,
   operandExtents,
   type Sm90Choice,
   type Sm90Config,
+  sm90DivisionNumbers,
   sm90Divisions,
   sm90TensorMaps,
   sm90Threads,
@@ -74,15 +74,8 @@ export function gemmArguments(
     .pointer(undefined)
     .u32(0)
     .u32(0)
-  divided(list, divisions.bandTiles)
-  divided(list, divisions.bandHeight)
-  divided(list, divisions.lastHeight)
-  divided(list, divisions.kBlocks)
-  return list.u32(divisions.share).u32(divisions.longerShares)
-}
-
-function divided(list: ArgumentList, { multiplier, shift }: Divisor): void {
-  list.u32(multiplier).u32(shift)
+  for (const number of sm90DivisionNumbers(divisions)) list.u32(number)
+  return list
 }
 
 /** The tensors whose addresses `gemmArguments` has, in their order. */

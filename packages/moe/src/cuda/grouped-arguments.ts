@@ -1,9 +1,11 @@
-import type { Tensor } from '@deepgemm/core'
+import type { GroupLayout, Tensor } from '@deepgemm/core'
 import {
   clusterSize,
   type GroupedExtents,
-  SM90_ARGUMENTS,
   type Sm90Choice,
+  type Sm90Schedule,
+  sm90DivisionNumbers,
+  sm90Divisions,
   sm90GroupedMaps,
   sm90Threads,
   type TensorMapSpec,
@@ -69,9 +71,18 @@ export function groupedArguments(
     .pointer(groups)
     .u32(extents.groups)
     .u32(layout === 'masked' || layout === 'k-grouped' ? extents.m : 0)
-  // The host does not know the number of tiles: it has no divisors for the kernel.
-  for (let at = SM90_ARGUMENTS.bandTiles; at <= SM90_ARGUMENTS.longerShares; at += 4) list.u32(0)
+  for (const number of divisionNumbers(schedule, layout, extents.k)) list.u32(number)
   return list
+}
+
+/** Slices of K have the tiles of dense products; of other layouts only the GPU knows the tiles. */
+function divisionNumbers(
+  schedule: Sm90Schedule,
+  layout: GroupLayout,
+  k: number,
+): readonly number[] {
+  if (layout === 'k-grouped') return sm90DivisionNumbers(sm90Divisions(schedule, k))
+  return new Array<number>(10).fill(0)
 }
 
 function slicedScaleBytes({ a, b }: GroupedScales): { a: number; b: number; rows: number } {
