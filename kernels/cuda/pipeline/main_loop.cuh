@@ -116,7 +116,7 @@ class MainLoop {
     for (u32 k_block = segment.k_begin; k_block < segment.k_end; ++k_block) {
       ptx::barrier_wait(&shared_.full[ring_.stage], ring_.parity);
       __syncwarp();
-      release(ring_.stage, 0, 0);
+      release(ring_.stage, 0);
       ring_.advance();
     }
   }
@@ -146,18 +146,15 @@ class MainLoop {
                               const StepScales<Config>& scales, u32 stage, int chunk,
                               Sums<Config>& sums) {
     ptx::hold(partial);
-    promote<Config>(sums[chunk], partial, scales, offset_, chunk);
-    if (chunk != T::kChunks - 1) return;
-    const float(&sum)[T::kChunkRegisters] = sums[chunk];
-    constexpr int kFirst = T::kRightVectors ? T::kChunkRegisters - 4 : 0;
-    release(stage, sum[kFirst + 1], sum[kFirst + 3]);
+    const u32 read = promote<Config>(sums[chunk], partial, scales, offset_, chunk);
+    if (chunk == T::kChunks - 1) release(stage, read);
   }
 
-  // One arrival per math warp, at every block of the cluster that writes into this stage.
-  // `last_read` comes from the last reads of the stage; the warp is converged since it waited for
-  // its products.
-  DEEPGEMM_DEVICE void release(u32 stage, float first, float second) {
-    ptx::barrier_arrive_after<(T::kCluster > 1)>(first, second, zero_, empty_ + stage * sizeof(u64),
+  // One arrival per math warp, at every block of the cluster that writes into this stage. `read` is
+  // made of the last chunk's reads of it; those of the chunks before are in sums whose products
+  // the last chunk's have replaced. The warp is converged since it waited for its products.
+  DEEPGEMM_DEVICE void release(u32 stage, u32 read) {
+    ptx::barrier_arrive_after<(T::kCluster > 1)>(read, zero_, empty_ + stage * sizeof(u64),
                                                  me_.lane < T::kCluster);
   }
 

@@ -86,11 +86,13 @@ struct StepScales {
   }
 };
 
+// Promotion returns bits that depend on every scale it has read from shared memory.
+
 // sum += partial * row scale * block scale. Columns of 16 never straddle two blocks.
 template <class Config, int kRegisters>
-DEEPGEMM_DEVICE void promote_blocks(float (&sum)[kRegisters], const float (&partial)[kRegisters],
-                                    const float (&left)[2], const float* block, u32 offset,
-                                    int first_column) {
+DEEPGEMM_DEVICE u32 promote_blocks(float (&sum)[kRegisters], const float (&partial)[kRegisters],
+                                   const float (&left)[2], const float* block, u32 offset,
+                                   int first_column) {
   using T = Tile<Config>;
   float scale[T::kRightBlocks][2];
 #pragma unroll
@@ -116,12 +118,14 @@ DEEPGEMM_DEVICE void promote_blocks(float (&sum)[kRegisters], const float (&part
     sum[r + 2] += partial[r + 2] * s1;
     sum[r + 3] += partial[r + 3] * s1;
   }
+  return __float_as_uint(sum[0]) | __float_as_uint(sum[2]);
 }
 
 // sum += partial * row scale * column scale.
 template <int kRegisters>
-DEEPGEMM_DEVICE void promote_vectors(float (&sum)[kRegisters], const float (&partial)[kRegisters],
-                                     float left0, float left1, const float* right) {
+DEEPGEMM_DEVICE u32 promote_vectors(float (&sum)[kRegisters], const float (&partial)[kRegisters],
+                                    float left0, float left1, const float* right) {
+  u32 read = __float_as_uint(left0) | __float_as_uint(left1);
 #pragma unroll
   for (int r = 0; r < kRegisters; r += 4) {
     const float2 columns = *reinterpret_cast<const float2*>(right + r * 2);
@@ -129,24 +133,27 @@ DEEPGEMM_DEVICE void promote_vectors(float (&sum)[kRegisters], const float (&par
     sum[r + 1] += partial[r + 1] * (left0 * columns.y);
     sum[r + 2] += partial[r + 2] * (left1 * columns.x);
     sum[r + 3] += partial[r + 3] * (left1 * columns.y);
+    read |= __float_as_uint(columns.x);  // one load with columns.y
   }
+  return read;
 }
 
 template <class Config>
-DEEPGEMM_DEVICE void promote(float (&sum)[Tile<Config>::kChunkRegisters],
-                             const float (&partial)[Tile<Config>::kChunkRegisters],
-                             const StepScales<Config>& scales, u32 offset, int chunk) {
+DEEPGEMM_DEVICE u32 promote(float (&sum)[Tile<Config>::kChunkRegisters],
+                            const float (&partial)[Tile<Config>::kChunkRegisters],
+                            const StepScales<Config>& scales, u32 offset, int chunk) {
   using T = Tile<Config>;
   const int row_block = chunk / Config::kColumnSplits;
   const int column = chunk % Config::kColumnSplits * T::kChunkColumns;
   if constexpr (!T::kRightVectors) {
-    promote_blocks<Config>(sum, partial, scales.left[row_block], scales.block, offset, column);
+    return promote_blocks<Config>(sum, partial, scales.left[row_block], scales.block, offset,
+                                  column);
   } else if constexpr (T::kLeftVectors) {
-    promote_vectors(sum, partial, scales.left[row_block][0], scales.left[row_block][1],
-                    scales.right + column);
+    return promote_vectors(sum, partial, scales.left[row_block][0], scales.left[row_block][1],
+                           scales.right + column);
   } else {
     const float weight = scales.block[row_block];
-    promote_vectors(sum, partial, weight, weight, scales.right + column);
+    return promote_vectors(sum, partial, weight, weight, scales.right + column);
   }
 }
 

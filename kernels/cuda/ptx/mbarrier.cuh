@@ -36,25 +36,22 @@ DEEPGEMM_DEVICE void barrier_arrive(u64* barrier) {
 // still under way. Every value is at least `zero`, but ptxas must not know that it is 0. No branch:
 // it would cost the warp as much as a third of its promotion.
 template <bool kPeer>
-DEEPGEMM_DEVICE void barrier_arrive_after(float first, float second, u32 zero, u32 barrier,
-                                          bool arrives) {
+DEEPGEMM_DEVICE void barrier_arrive_after(u32 value, u32 zero, u32 barrier, bool arrives) {
   if constexpr (kPeer) {
     asm volatile(
         "{\n.reg .pred now;\n"
-        "setp.ne.u32 now, %4, 0;\n"
-        "setp.ge.and.u32 now, %0, %2, now;\n"
-        "setp.ge.and.u32 now, %1, %2, now;\n"
-        "@now mbarrier.arrive.shared::cluster.b64 _, [%3];\n}" ::"r"(__float_as_uint(first)),
-        "r"(__float_as_uint(second)), "r"(zero), "r"(barrier), "r"(static_cast<u32>(arrives))
+        "setp.ne.u32 now, %3, 0;\n"
+        "setp.ge.and.u32 now, %0, %1, now;\n"
+        "@now mbarrier.arrive.shared::cluster.b64 _, [%2];\n}" ::"r"(value),
+        "r"(zero), "r"(barrier), "r"(static_cast<u32>(arrives))
         : "memory");
   } else {
     asm volatile(
         "{\n.reg .pred now;\n"
-        "setp.ne.u32 now, %4, 0;\n"
-        "setp.ge.and.u32 now, %0, %2, now;\n"
-        "setp.ge.and.u32 now, %1, %2, now;\n"
-        "@now mbarrier.arrive.shared::cta.b64 _, [%3];\n}" ::"r"(__float_as_uint(first)),
-        "r"(__float_as_uint(second)), "r"(zero), "r"(barrier), "r"(static_cast<u32>(arrives))
+        "setp.ne.u32 now, %3, 0;\n"
+        "setp.ge.and.u32 now, %0, %1, now;\n"
+        "@now mbarrier.arrive.shared::cta.b64 _, [%2];\n}" ::"r"(value),
+        "r"(zero), "r"(barrier), "r"(static_cast<u32>(arrives))
         : "memory");
   }
 }
