@@ -6,7 +6,11 @@ import { fileURLToPath } from 'node:url'
 import { locateNvcc, NvccCompiler } from '@deepgemm/jit'
 import { type NvrtcLibrary, openNvrtc } from '@deepgemm/runtime/cuda'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type FakeCuda, installFakeCuda } from '../../../packages/runtime/test/support/fake-cuda.js'
+import {
+  type FakeCuda,
+  installFakeCuda,
+  settledLeaks,
+} from '../../../packages/runtime/test/support/fake-cuda.js'
 import { benchSource } from '../src/gpu/kernels.js'
 import { type MoeReport, rowsByKind } from '../src/gpu/moe/report.js'
 import type { GpuReport } from '../src/gpu/report.js'
@@ -78,7 +82,7 @@ describe('a GPU benchmark on the fake driver', () => {
     expect(jit.cached_load_ms).toBeGreaterThan(0)
     expect(host.run_us).toBeGreaterThan(0)
     expect(out).toContain('geometric means')
-    expect(fake.live()).toMatchObject({ memory: 0 })
+    expect(await settledLeaks(fake)).toEqual({})
   }, 120_000)
 
   it('adds gradients to f32, without peers', async () => {
@@ -129,7 +133,7 @@ describe('a GPU benchmark on the fake driver', () => {
     expect(layers).toMatchObject([{ ...layer, torch_us: 21, triton_us: null }])
     expect(meta.missing).toContain('triton_layer, layer 8x2x256x128: no Triton')
     expect(out).toContain('layout')
-    expect(fake.live()).toMatchObject({ memory: 0 })
+    expect(await settledLeaks(fake)).toEqual({})
   }, 120_000)
 
   it('says what is missing where there is no Python', async () => {

@@ -12,7 +12,11 @@ import {
 } from '@deepgemm/bench'
 import { Device } from 'deepgemm'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type FakeCuda, installFakeCuda } from '../../../packages/runtime/test/support/fake-cuda.js'
+import {
+  type FakeCuda,
+  installFakeCuda,
+  settledLeaks,
+} from '../../../packages/runtime/test/support/fake-cuda.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'deepgemm-suite-gpu-'))
 /** A program that starts like Python and answers like the peers. */
@@ -80,7 +84,7 @@ describe('the suite on the fake driver', () => {
     expect(grouped?.figures['deepgemm']?.us).toHaveLength(2)
     expect(ceilings.peaks.map(({ label }) => label)).toEqual(['FP8 tensor cores', 'with promotion'])
     expect(wrongProducts(result)).toHaveLength(3)
-    expect(fake.live()).toMatchObject({ memory: 0 })
+    expect(await settledLeaks(fake)).toEqual({})
   }, 120_000)
 
   it('does without a Python, and says so', async () => {
