@@ -71,10 +71,17 @@ struct StepScales {
 
   float left[T::kRowBlocks][2];  // of the thread's two rows in each row block
   float block[BlockScales<Config>::kValues];
-  const float* right;  // 1x128 scales of the tile's columns, in shared memory
+  // 1x128 scales of the tile's columns, every fourth pair of them the thread's: in shared memory,
+  // and where there is room, read while the products run.
+  const float2* right;
+  float2 held[T::kHoldsColumns ? T::kChunkRegisters / 4 : 1];
 
   DEEPGEMM_DEVICE void load(const SharedStorage<Config>& shared, u32 stage, const MathThread& me) {
-    right = shared.right_scales[stage] + me.first_column();
+    right = reinterpret_cast<const float2*>(shared.right_scales[stage] + me.first_column());
+    if constexpr (T::kHoldsColumns) {
+#pragma unroll
+      for (int i = 0; i < T::kChunkRegisters / 4; ++i) held[i] = right[i * 4];
+    }
     if constexpr (T::kLeftVectors) {
       const float* rows = shared.left_scales[stage] + me.group * T::kGroupRows + me.first_row();
 #pragma unroll
@@ -121,14 +128,14 @@ DEEPGEMM_DEVICE u32 promote_blocks(float (&sum)[kRegisters], const float (&parti
   return __float_as_uint(sum[0]) | __float_as_uint(sum[2]);
 }
 
-// sum += partial * row scale * column scale.
-template <int kRegisters>
+// sum += partial * row scale * column scale. The thread's pairs of columns are kStep apart.
+template <int kStep, int kRegisters>
 DEEPGEMM_DEVICE u32 promote_vectors(float (&sum)[kRegisters], const float (&partial)[kRegisters],
-                                    float left0, float left1, const float* right) {
+                                    float left0, float left1, const float2* right) {
   u32 read = __float_as_uint(left0) | __float_as_uint(left1);
 #pragma unroll
   for (int r = 0; r < kRegisters; r += 4) {
-    const float2 columns = *reinterpret_cast<const float2*>(right + r * 2);
+    const float2 columns = right[r / 4 * kStep];
     sum[r] += partial[r] * (left0 * columns.x);
     sum[r + 1] += partial[r + 1] * (left0 * columns.y);
     sum[r + 2] += partial[r + 2] * (left1 * columns.x);
@@ -148,12 +155,14 @@ DEEPGEMM_DEVICE u32 promote(float (&sum)[Tile<Config>::kChunkRegisters],
   if constexpr (!T::kRightVectors) {
     return promote_blocks<Config>(sum, partial, scales.left[row_block], scales.block, offset,
                                   column);
+  } else if constexpr (T::kHoldsColumns) {
+    return promote_vectors<1>(sum, partial, scales.left[0][0], scales.left[0][1], scales.held);
   } else if constexpr (T::kLeftVectors) {
-    return promote_vectors(sum, partial, scales.left[row_block][0], scales.left[row_block][1],
-                           scales.right + column);
+    return promote_vectors<4>(sum, partial, scales.left[row_block][0], scales.left[row_block][1],
+                              scales.right + column / 2);
   } else {
     const float weight = scales.block[row_block];
-    return promote_vectors(sum, partial, weight, weight, scales.right + column);
+    return promote_vectors<4>(sum, partial, weight, weight, scales.right + column / 2);
   }
 }
 

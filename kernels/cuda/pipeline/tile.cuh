@@ -33,6 +33,12 @@ struct Tile {
   static constexpr bool kLeftVectors = Config::kLeftScaling == Scaling::kVectors;
   static constexpr bool kRightVectors = Config::kRightScaling == Scaling::kVectors;
 
+  // Column scales that wait in registers while tensor cores multiply, where there are registers for
+  // them: reads from shared memory would delay promotion.
+  static constexpr int kMostHeld = kMathGroups == 3 || Config::kAccumulators == 2 ? 96 : 144;
+  static constexpr bool kHoldsColumns =
+      kLeftVectors && kRightVectors && kChunks == 1 && kRight <= kMostHeld;
+
   // 128-blocks of the right operand that one tile can touch: a tile starts at a multiple of the
   // greatest common divisor of its width and 128.
   static constexpr int kRightGrain = common_divisor(kRight, kScaleBlock);

@@ -37,8 +37,8 @@ const rowTiles: readonly Shape[] = [
 const sliceTiles: readonly Shape[] = [
   { blockLeft: 64, blockRight: 64, blocksPerSm: 2 },
   { blockLeft: 64, blockRight: 128 },
-  ...[64, 96, 160, 192].map((blockRight) => ({ blockLeft: 128, blockRight })),
-  { ...alternating, blockLeft: 128, blockRight: 128 },
+  ...[64, 96, 112, 128, 160, 192].map((blockRight) => ({ blockLeft: 128, blockRight })),
+  ...[96, 128].map((blockRight) => ({ ...alternating, blockLeft: 128, blockRight })),
 ]
 
 const MOST_STAGES = 16

@@ -52,13 +52,17 @@ const rowFigures: Readonly<Record<string, TileFigures>> = {
 
 /** Of slices of K, whose D is added to in f32. */
 const sliceFigures: Readonly<Record<string, TileFigures>> = {
+  '128x96': { step: 0.47, tile: 2.9 },
+  '128x96 alternating': { step: 0.47, tile: 3.4 },
+  '128x112': { step: 0.52, tile: 3 },
+  '128x128': { step: 0.57, tile: 3 },
   '128x128 alternating': { step: 0.61, tile: 3.7 },
   '128x160': { step: 0.92, tile: 1.2 },
   '128x192': { step: 0.87, tile: 5.8 },
 }
 
 /** Time of a K block over that of the dense model, for tiles that were not measured. */
-const unmeasured = { rows: 1.15, slices: 1.7, swapped: 0.5 } as const
+const unmeasured = { rows: 1.15, slices: 1.1, swapped: 0.5 } as const
 
 /** The figures of a config; those of dense products where it was not measured. */
 export function tileFigures(config: Sm90Config): TileFigures {
